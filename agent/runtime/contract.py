@@ -1,0 +1,163 @@
+"""The container runtime's port. Implementations: containerd (CRI), hollow; docker later. One suite over all.
+
+A *sandbox* is a pod's shared part (network namespace, cgroup parent, log folder); containers live in it. Every object
+we make carries the labels below; `observe` returns only what carries this cluster's id, and nothing else is ever touched.
+All operations are idempotent in the sense each states. Each has a timeout inside; it raises Timeout, Unavailable (runtime
+away) or RuntimeFault (the runtime's own refusal, with its words).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from common.errors import SteersmanError
+
+LABEL_CLUSTER = "steersman.io/cluster"
+LABEL_POD_UID = "io.kubernetes.pod.uid"
+LABEL_POD_NAME = "io.kubernetes.pod.name"
+LABEL_POD_NAMESPACE = "io.kubernetes.pod.namespace"
+LABEL_CONTAINER = "io.kubernetes.container.name"
+LABEL_ATTEMPT = "steersman.io/attempt"
+
+
+class RuntimeFault(SteersmanError):
+    """The runtime refused; `message` is its own words. kind: "" or a well-known reason (ErrImagePull, ErrImageNeverPull,
+    InvalidImageName, CreateContainerError, RunContainerError, CreatePodSandboxError)."""
+
+    reason = "RuntimeFault"
+
+
+class State(enum.Enum):
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+class SandboxSpec(msgspec.Struct, frozen=True):
+    namespace: str
+    name: str
+    uid: str
+    attempt: int
+    hostname: str
+    log_directory: str
+    cgroup_parent: str = ""
+    host_network: bool = False
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class ResourceLimits(msgspec.Struct, frozen=True):
+    """cpu_milli, memory_bytes: limits, 0 for none; cpu_request_milli gives the shares; oom_score_adj as the kubelet computes it."""
+
+    cpu_milli: int = 0
+    memory_bytes: int = 0
+    cpu_request_milli: int = 0
+    oom_score_adj: int = 0
+
+
+class ContainerSpec(msgspec.Struct, frozen=True):
+    """log_path is relative to the sandbox' log_directory: `NAME/ATTEMPT.log`, CRI format. image is what `pull` or `image` returned."""
+
+    name: str
+    attempt: int
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    working_dir: str = ""
+    log_path: str = ""
+    resources: ResourceLimits = ResourceLimits()
+    tty: bool = False
+    stdin: bool = False
+    read_only_root: bool = False
+    privileged: bool = False
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    labels: dict[str, str] = {}
+
+
+class ObservedContainer(msgspec.Struct, frozen=True):
+    """Times are wall-clock seconds, None when it has not happened. reason: OOMKilled, Error, Completed, or ""."""
+
+    id: str
+    name: str
+    attempt: int
+    state: State
+    image: str = ""
+    image_id: str = ""
+    created_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class ObservedSandbox(msgspec.Struct, frozen=True):
+    id: str
+    uid: str
+    namespace: str
+    name: str
+    attempt: int
+    ready: bool
+    ip: str = ""
+    created_at: float | None = None
+    containers: tuple[ObservedContainer, ...] = ()
+
+
+class RuntimeEvent(msgspec.Struct, frozen=True):
+    """Something about this pod changed: observe it anew. uid "" means: observe everything (events may have been lost)."""
+
+    uid: str = ""
+
+
+class RuntimeInfo(msgspec.Struct, frozen=True):
+    """name: "containerd", "docker", "hollow"; ready/message: the runtime's own conditions (network included)."""
+
+    name: str
+    version: str
+    ready: bool
+    message: str = ""
+
+
+class Runtime(Protocol):
+    async def info(self) -> RuntimeInfo: ...
+
+    async def observe(self, uid: str = "") -> list[ObservedSandbox]:
+        """All our sandboxes with their containers, or those of one pod; oldest attempt first."""
+
+    def events(self) -> AsyncIterator[RuntimeEvent]:
+        """Never ends by itself: it reconnects, and yields uid "" first and after each reconnection."""
+
+    async def image(self, image: str) -> str | None:
+        """The id of a local image by name, digest or id; None when it is not there."""
+
+    async def pull(self, image: str) -> str:
+        """Pull, and return the image's id. Raises RuntimeFault(kind="ErrImagePull" or "InvalidImageName")."""
+
+    async def create_sandbox(self, spec: SandboxSpec) -> str:
+        """Create and start; returns its id. Called twice for the same (uid, attempt) it returns the first one's id."""
+
+    async def stop_sandbox(self, sandbox_id: str) -> None:
+        """Kill what runs in it and take its network away. Idempotent; an unknown id is fine."""
+
+    async def remove_sandbox(self, sandbox_id: str) -> None:
+        """With its containers. Idempotent; an unknown id is fine."""
+
+    async def create_container(self, sandbox_id: str, spec: ContainerSpec) -> str:
+        """Returns its id; for the same (sandbox, name, attempt) the first one's id. Raises RuntimeFault(kind="CreateContainerError")."""
+
+    async def start_container(self, container_id: str) -> None:
+        """Started already: fine. Raises RuntimeFault(kind="RunContainerError") with the runtime's words."""
+
+    async def stop_container(self, container_id: str, grace_s: float) -> None:
+        """SIGTERM, after grace_s SIGKILL; returns when it has ended. Idempotent."""
+
+    async def remove_container(self, container_id: str) -> None:
+        """Idempotent."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,31 @@
+"""Namespace and Event, as the controllers and the event recorder read them."""
+
+from __future__ import annotations
+
+from common.objects import meta
+
+
+class NamespaceSpec(meta.View):
+    finalizers: tuple[str, ...] = ()
+
+
+class NamespaceStatus(meta.View):
+    phase: str = "Active"
+    conditions: tuple[meta.Condition, ...] = ()
+
+
+class Namespace(meta.View):
+    metadata: meta.Meta
+    spec: NamespaceSpec = NamespaceSpec()
+    status: NamespaceStatus = NamespaceStatus()
+
+
+class Event(meta.View):
+    metadata: meta.Meta
+    involved_object: meta.ObjectReference = meta.ObjectReference()
+    reason: str = ""
+    message: str = ""
+    type: str = "Normal"
+    count: int = 1
+    first_timestamp: str | None = None
+    last_timestamp: str | None = None

@@ -1,0 +1,250 @@
+"""The closed set of messages between master, agents and kctl. One struct each; nothing else travels.
+
+A message is a map in msgpack with its type under `t`; `codec.py` packs and checks. Control and streams are two sockets
+with one key. Every message after Welcome carries the session's epoch; a receiver drops what belongs to another epoch.
+
+    agent                        master
+      Join(token)           →                  once, with the token's key, before the agent has a key of its own
+                            ←    Joined
+      Hello                 →                  control socket
+                            ←    Welcome(epoch) | Refused
+                            ←    Sync, Assign…, Config…, Peers
+      Heartbeat, NodeReport, PodReport, PodGone, Happened   →
+                            ←    Ack, Forget, Assign, Config, Peers
+      StreamHello           →                  stream socket
+                            ←    Open, Credit, Cancel
+      Data, End             →
+
+Times are wall-clock seconds since the epoch; documents are encoded JSON.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+PROTOCOL = 1
+"""Protocol version. A master serves this one and the one before it."""
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="t"):
+    """The root of all messages."""
+
+
+class Join(Message):
+    """Ask to become a node; the token is known by the key that authenticated this. public_key: the agent's own new
+    CURVE key (Z85)."""
+
+    protocol: int
+    node: str
+    public_key: str
+    agent_version: str = ""
+
+
+class Joined(Message):
+    cluster: str
+    node: str
+
+
+class Refused(Message):
+    """The master's no. reason as in `common.errors`; retry: whether trying again later can help."""
+
+    reason: str
+    message: str
+    retry: bool = False
+
+
+class Hello(Message):
+    """First on the control socket. instance: random per agent process, so that a key in use twice is seen.
+    document: the Node's labels, addresses, capacity, nodeInfo (encoded JSON of a partial Node)."""
+
+    protocol: int
+    cluster: str
+    node: str
+    instance: str
+    agent_version: str
+    document: bytes
+
+
+class Welcome(Message):
+    """pod_cidr may still be empty; it then comes with Peers. heartbeat_s: how often to beat."""
+
+    epoch: int
+    cluster: str
+    heartbeat_s: float
+    pod_cidr: str = ""
+    settings: dict[str, str] = {}
+
+
+class Heartbeat(Message):
+    epoch: int
+    sent_at: float = 0.0
+
+
+class NodeReport(Message):
+    """`node.status` as the agent sees it (conditions, capacity, images), sent when it changed."""
+
+    epoch: int
+    sequence: int
+    document: bytes
+
+
+class Sync(Message):
+    """The uids of all pods that this node should hold; first after Welcome. What else the agent runs of this cluster is
+    an orphan and goes. The Assigns for these uids follow."""
+
+    epoch: int
+    uids: tuple[str, ...]
+
+
+class Assign(Message):
+    """A pod that this node holds, as it is now. generation rises with every change of it that the agent must see
+    (its store revision). pod: the document."""
+
+    epoch: int
+    uid: str
+    generation: int
+    pod: bytes
+
+
+class Forget(Message):
+    """The pod's object is gone: end its containers at once, if there are any; nothing needs to be reported."""
+
+    epoch: int
+    uid: str
+
+
+class Config(Message):
+    """A ConfigMap or Secret that an assigned pod names. document None: it does not exist (any more)."""
+
+    epoch: int
+    kind: str
+    namespace: str
+    name: str
+    revision: int
+    document: bytes | None
+
+
+class Peer(msgspec.Struct, frozen=True):
+    node: str
+    address: str
+    pod_cidr: str
+
+
+class Peers(Message):
+    """All nodes' addresses and pod CIDRs, this one's own included, for routes."""
+
+    epoch: int
+    peers: tuple[Peer, ...]
+
+
+class PodReport(Message):
+    """The newest `pod.status` of an assigned pod. generation: the Assign it was computed on. Sent again until acknowledged."""
+
+    epoch: int
+    uid: str
+    generation: int
+    sequence: int
+    status: bytes
+
+
+class PodGone(Message):
+    """All containers of a deleted pod are gone from this host. Sent again until acknowledged."""
+
+    epoch: int
+    uid: str
+    sequence: int
+
+
+class Happened(Message):
+    """For a Kubernetes Event about a pod (uid set) or the node itself. Best effort."""
+
+    epoch: int
+    uid: str
+    type: str
+    reason: str
+    message: str
+    at: float
+    field_path: str = ""
+
+
+class Ack(Message):
+    """PodReports, PodGones and NodeReports up to and including these sequences are durable (or void)."""
+
+    epoch: int
+    sequences: tuple[int, ...]
+
+
+class StreamHello(Message):
+    """First on the stream socket, after Welcome."""
+
+    epoch: int
+    node: str
+
+
+class Open(Message):
+    """Start a stream. kind: "logs"; request: the msgpack map of its request struct."""
+
+    epoch: int
+    stream: int
+    kind: str
+    request: dict
+
+
+class Credit(Message):
+    """The receiver of Data allows so many more bytes."""
+
+    epoch: int
+    stream: int
+    bytes: int
+
+
+class Data(Message):
+    epoch: int
+    stream: int
+    data: bytes
+
+
+class End(Message):
+    """The stream is over; reason "" means well."""
+
+    epoch: int
+    stream: int
+    reason: str = ""
+    message: str = ""
+
+
+class Cancel(Message):
+    """The client went away."""
+
+    epoch: int
+    stream: int
+
+
+class Call(Message):
+    """kctl to master: one request of the native front. method: get, list, watch, create, update, patch, delete, why,
+    status, version, logs, cancel… args: see `master/native`."""
+
+    id: int
+    method: str
+    args: dict = {}
+
+
+class Reply(Message):
+    """result of a call; for watch and logs several, the last with end=True."""
+
+    id: int
+    result: dict | list | str | bytes | int | None = None
+    end: bool = True
+
+
+class Fault(Message):
+    """A call that failed: `status` is the Kubernetes Status document."""
+
+    id: int
+    status: dict
+
+
+CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone | Happened
+CONTROL_FROM_MASTER = Joined | Refused | Welcome | Sync | Assign | Forget | Config | Peers | Ack
+STREAM_FROM_AGENT = StreamHello | Data | End | Refused
+STREAM_FROM_MASTER = Open | Credit | Cancel | Refused

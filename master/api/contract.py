@@ -1,0 +1,267 @@
+"""The API's door: every read and write of every front, controller, scheduler and dispatch goes through it.
+
+Documents (JSON as dict) live here and in the fronts only. What decides works on typed views (`common.objects`),
+from `views`. The order of a write: authorise → admission → default and validate → writers' table → store.
+
+Master-internal components act with an `Actor` whose role is their own; the writers' table (`writers.py`) checks on
+every write, by path and condition type, that this role may write what it changed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from common.objects.meta import View
+from master.store.contract import Cause
+
+Document = dict[str, Any]
+V = TypeVar("V", bound=View)
+
+
+class Role(enum.Enum):
+    """Who writes; the columns of the writers' table."""
+
+    USER = "user"
+    API = "api"
+    SCHEDULER = "scheduler"
+    DISPATCH = "dispatch"
+    DEPLOYMENT = "deployment-controller"
+    REPLICASET = "replicaset-controller"
+    NODE_LIFECYCLE = "node-lifecycle-controller"
+    TAINT_EVICTION = "taint-eviction-controller"
+    NODE_IPAM = "node-ipam-controller"
+    NAMESPACE = "namespace-controller"
+    GARBAGE = "generic-garbage-collector"
+    POD_GC = "pod-garbage-collector"
+    SERVICE_ACCOUNT = "serviceaccount-controller"
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """An authenticated caller. name and groups as Kubernetes has them; internal ones are `system:...`."""
+
+    name: str
+    role: Role = Role.USER
+    groups: tuple[str, ...] = ()
+
+
+class Ref(msgspec.Struct, frozen=True, order=True):
+    """One object: resource is the registry's key, `pods` or `deployments.apps`; namespace is empty for cluster scope."""
+
+    resource: str
+    name: str
+    namespace: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.resource}/{self.namespace}/{self.name}"
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """One object as read: its bytes carry no resourceVersion; `json()` splices it in without decoding.
+
+    Stored documents are encoded with `metadata` as their first key, which is what makes the splice possible.
+    """
+
+    value: bytes
+    revision: int
+
+    def json(self) -> bytes:
+        """The document as a client sees it."""
+        head = b'{"metadata":{'
+        if not self.value.startswith(head):
+            raise ValueError("a stored document must start with its metadata")
+        rest = self.value[len(head) :]
+        comma = b"" if rest.startswith(b"}") else b","
+        return b'{"metadata":{"resourceVersion":"%d"%s%s' % (self.revision, comma, rest)
+
+    def document(self) -> Document:
+        """Decoded anew at each call: the caller owns it and may change it."""
+        return msgspec.json.decode(self.json())
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A list as of `revision`. continue_: opaque token, empty at the end. remaining: None when unknown."""
+
+    items: list[Stored]
+    revision: int
+    continue_: str = ""
+    remaining: int | None = None
+
+
+class EventType(enum.Enum):
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+    BOOKMARK = "BOOKMARK"
+
+
+class WatchEvent(msgspec.Struct, frozen=True):
+    """stored is None for a BOOKMARK; for DELETED it is the last state with the revision of the deletion.
+    initial_end marks the bookmark annotated `k8s.io/initial-events-end`."""
+
+    type: EventType
+    revision: int
+    stored: Stored | None = None
+    key: str = ""
+    initial_end: bool = False
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """Label and field selectors in Kubernetes' text form; empty selects all."""
+
+    labels: str = ""
+    fields: str = ""
+
+
+class WriteOptions(msgspec.Struct, frozen=True):
+    """dry_run: everything but the store's write. field_validation: Strict, Warn or Ignore; warnings are appended to
+    `warnings` (a list the front owns) for `Warning:` headers. rule/why/revision: the Cause, for internal callers."""
+
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = "Ignore"
+    cause: Cause | None = None
+    warnings: list[str] | None = None
+
+
+class DeleteOptions(msgspec.Struct, frozen=True):
+    """propagation: Background, Foreground, Orphan or None (the kind's default: Background).
+    grace_s: None for the object's own. confirmed: dispatch alone sets it: the containers are gone, remove the pod."""
+
+    propagation: str | None = None
+    grace_s: int | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    dry_run: bool = False
+    cause: Cause | None = None
+    confirmed: bool = False
+
+
+class PatchType(enum.Enum):
+    JSON = "application/json-patch+json"
+    MERGE = "application/merge-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+# What a pure reconcile returns; `controllers/loop.py` and the other shells perform them through the door.
+
+
+class CreateObject(msgspec.Struct, frozen=True):
+    resource: str
+    namespace: str
+    document: Document
+    cause: Cause
+
+
+class PatchObject(msgspec.Struct, frozen=True):
+    """A JSON merge patch. expected: resourceVersion the decision was made on, or 0 for "whatever stands there now"
+    (uid still guards against a namesake)."""
+
+    ref: Ref
+    patch: Document
+    cause: Cause
+    subresource: str = ""
+    uid: str = ""
+    expected: int = 0
+
+
+class DeleteObject(msgspec.Struct, frozen=True):
+    ref: Ref
+    cause: Cause
+    uid: str = ""
+    expected: int = 0
+    grace_s: int | None = None
+    propagation: str | None = None
+
+
+class EmitEvent(msgspec.Struct, frozen=True):
+    """A Kubernetes Event about `regarding`; the recorder counts repeats instead of writing them again."""
+
+    regarding: Ref
+    kind: str
+    uid: str
+    type: str
+    reason: str
+    message: str
+    component: str
+    cause: Cause | None = None
+
+
+ObjectChange = CreateObject | PatchObject | DeleteObject | EmitEvent
+
+
+class Views(Protocol):
+    """Typed, shared, lazily decoded: one decode per (key, revision), whoever asks. Plain calls, from memory."""
+
+    def get(self, view: type[V], ref: Ref) -> V | None: ...
+
+    def list(self, view: type[V], resource: str, namespace: str = "") -> list[V]:
+        """All of a resource (or of one of its namespaces), ordered by key. Each has metadata.resource_version set."""
+
+    @property
+    def revision(self) -> int: ...
+
+
+class Door(Protocol):
+    """Errors are those of `common.errors`, with the texts and field paths that Kubernetes gives.
+
+    `resource` is the registry's key (`pods`, `deployments.apps`). Bodies are documents; the door does not change
+    what it is given.
+    """
+
+    views: Views
+
+    def get(self, actor: Actor, ref: Ref) -> Stored:
+        """Raises NotFound, Forbidden."""
+
+    async def get_at(self, actor: Actor, ref: Ref, revision: int) -> Stored: ...
+
+    async def list(
+        self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(), limit: int = 0,
+        continue_: str = "", revision: int | None = None, exact: bool = False,
+    ) -> Page:  # fmt: skip
+        """namespace "" lists all. revision with exact: as of then; without exact: not older than."""
+
+    def watch(
+        self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(),
+        after: int | None = None, bookmarks: bool = False, initial: bool = False, timeout_s: float | None = None,
+    ) -> AsyncIterator[Sequence[WatchEvent]]:  # fmt: skip
+        """Batches of events. after None: the present state first, as ADDED events. initial: `sendInitialEvents`, the
+        state, then a bookmark with initial_end. Ends after timeout_s. Raises Expired. Close with `aclose()`."""
+
+    async def create(
+        self, actor: Actor, resource: str, namespace: str, document: Document, options: WriteOptions = WriteOptions()
+    ) -> Stored: ...
+
+    async def update(
+        self, actor: Actor, ref: Ref, document: Document, options: WriteOptions = WriteOptions(), *, subresource: str = ""
+    ) -> Stored:
+        """Compare-and-set when the document has a resourceVersion. subresource: "", "status", "scale", "finalize"."""
+
+    async def patch(
+        self, actor: Actor, ref: Ref, kind: PatchType, body: Any, options: WriteOptions = WriteOptions(), *,
+        subresource: str = "",
+    ) -> Stored:  # fmt: skip
+        """Retried by itself on a lost race unless the patch carries a resourceVersion."""
+
+    async def delete(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
+        """The object, and whether it is gone (False: it waits for grace, finalizers or dependents). Idempotent
+        while it waits."""
+
+    async def delete_collection(
+        self, actor: Actor, resource: str, namespace: str, options: DeleteOptions, *, selection: Selection = Selection()
+    ) -> list[Stored]: ...
+
+    async def bind(self, actor: Actor, pod: Ref, node: str, *, uid: str, cause: Cause) -> Stored:
+        """Set spec.nodeName once, with condition PodScheduled=True, in one write. Raises Conflict when it is set."""
+
+    async def scale(self, actor: Actor, ref: Ref) -> Document:
+        """The autoscaling/v1 Scale of a workload."""
+
+    async def perform(self, actor: Actor, change: ObjectChange) -> Stored | None:
+        """One change out of a reconcile. AlreadyExists on create, NotFound on delete and stale guards are raised."""
