@@ -1,0 +1,68 @@
+"""Event: what happened to an object, for people. Columns, defaults and field selectors.
+
+Events expire (the store's `expires`); `master/api/events.py` writes those of our own components.
+"""
+
+from __future__ import annotations
+
+from master.api.contract import Document
+from master.api.kinds.columns import Column, since
+
+
+def _regarding(document: Document) -> Document:
+    return document.get("involvedObject") or {}
+
+
+def _last_seen(document: Document, now: float) -> str:
+    last = document.get("lastTimestamp") or document.get("eventTime") or document.get("firstTimestamp")
+    return since(last or document["metadata"].get("creationTimestamp"), now)
+
+
+def _first_seen(document: Document, now: float) -> str:
+    return since(document.get("firstTimestamp") or document.get("eventTime"), now)
+
+
+def _source(document: Document) -> str:
+    source = document.get("source") or {}
+    component = source.get("component") or document.get("reportingComponent") or ""
+    return f"{component}, {source['host']}" if source.get("host") else component
+
+
+def _object(document: Document) -> str:
+    return f"{_regarding(document).get('kind', '').lower()}/{_regarding(document).get('name', '')}"
+
+
+COLUMNS = (
+    Column("Last Seen", _last_seen, description="When this was last seen."),
+    Column("Type", lambda d, now: d.get("type", ""), description="Normal or Warning."),
+    Column("Reason", lambda d, now: d.get("reason", ""), description="Why, in one word."),
+    Column("Object", lambda d, now: _object(d), description="The object this is about."),
+    Column("Subobject", lambda d, now: _regarding(d).get("fieldPath", ""), priority=1, description="The part of it."),
+    Column("Source", lambda d, now: _source(d), priority=1, description="Who says it."),
+    Column("Message", lambda d, now: (d.get("message") or "").strip(), description="What happened."),
+    Column("First Seen", _first_seen, priority=1, description="When this was first seen."),
+    Column("Count", lambda d, now: str(d.get("count") or 1), priority=1, description="How often."),
+    Column("Name", lambda d, now: d["metadata"]["name"], format="name", priority=1, description="The event's name."),
+)
+
+
+def default(document: Document) -> None:
+    if not document.get("type"):
+        document["type"] = "Normal"
+
+
+def fields(document: Document) -> dict[str, str]:
+    about = _regarding(document)
+    return {
+        "involvedObject.kind": about.get("kind", ""),
+        "involvedObject.namespace": about.get("namespace", ""),
+        "involvedObject.name": about.get("name", ""),
+        "involvedObject.uid": about.get("uid", ""),
+        "involvedObject.apiVersion": about.get("apiVersion", ""),
+        "involvedObject.resourceVersion": about.get("resourceVersion", ""),
+        "involvedObject.fieldPath": about.get("fieldPath", ""),
+        "reason": document.get("reason", ""),
+        "reportingComponent": document.get("reportingComponent", ""),
+        "source": (document.get("source") or {}).get("component", ""),
+        "type": document.get("type", ""),
+    }

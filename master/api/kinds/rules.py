@@ -1,0 +1,183 @@
+"""The words and the basic rules of validation, shared by all kinds.
+
+Owns the field errors in Kubernetes' words (`apimachinery/pkg/util/validation/field`) and the syntax rules for names, labels
+and ports (`apimachinery/pkg/util/validation`). Kinds combine them. A rule returns the offending fields; it never raises and
+never changes a document.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from common.errors import FieldCause
+from common.objects import selectors
+from master.api.contract import Document
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+SERVICE_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+PORT_NAME = re.compile(r"[-a-z0-9]*[a-z][-a-z0-9]*")
+ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+
+LABEL_TEXT = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+SUBDOMAIN_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+SERVICE_LABEL_TEXT = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and "
+    "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
+    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+LABEL_VALUE_TEXT = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end "
+    "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+QUALIFIED_TEXT = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+NOT_NEGATIVE = "must be greater than or equal to 0"
+IMMUTABLE = "field is immutable"
+MAX_ANNOTATIONS_BYTES = 256 * 1024
+
+
+def shown(value: Any) -> str:
+    """A value as Kubernetes prints it in an error."""
+    if isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
+        return "map[string]string{" + ", ".join(f"{json.dumps(k)}:{json.dumps(v)}" for k, v in sorted(value.items())) + "}"
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def invalid(field: str, value: Any, why: str) -> FieldCause:
+    return FieldCause("FieldValueInvalid", f"Invalid value: {shown(value)}: {why}", field)
+
+
+def required(field: str, why: str = "") -> FieldCause:
+    return FieldCause("FieldValueRequired", f"Required value: {why}" if why else "Required value", field)
+
+
+def duplicate(field: str, value: Any) -> FieldCause:
+    return FieldCause("FieldValueDuplicate", f"Duplicate value: {shown(value)}", field)
+
+
+def not_found(field: str, value: Any) -> FieldCause:
+    return FieldCause("FieldValueNotFound", f"Not found: {shown(value)}", field)
+
+
+def forbidden(field: str, why: str) -> FieldCause:
+    return FieldCause("FieldValueForbidden", f"Forbidden: {why}", field)
+
+
+def too_long(field: str, limit: int) -> FieldCause:
+    return FieldCause("FieldValueTooLong", f"Too long: may not be more than {limit} bytes", field)
+
+
+def unsupported(field: str, value: Any, supported: Iterable[str]) -> FieldCause:
+    words = ", ".join(f'"{word}"' for word in sorted(supported))
+    return FieldCause("FieldValueNotSupported", f"Unsupported value: {shown(value)}: supported values: {words}", field)
+
+
+def one_of(field: str, value: Any, supported: Iterable[str]) -> list[FieldCause]:
+    return [] if value in supported else [unsupported(field, value, supported)]
+
+
+def label_name(field: str, name: str) -> list[FieldCause]:
+    """A DNS-1123 label: container, volume, namespace names."""
+    if len(name) > 63:
+        return [invalid(field, name, "must be no more than 63 bytes")]
+    return [] if LABEL.fullmatch(name) else [invalid(field, name, LABEL_TEXT)]
+
+
+def subdomain_name(field: str, name: str) -> list[FieldCause]:
+    """A DNS-1123 subdomain: most objects' names."""
+    if len(name) > 253:
+        return [invalid(field, name, "must be no more than 253 bytes")]
+    return [] if SUBDOMAIN.fullmatch(name) else [invalid(field, name, SUBDOMAIN_TEXT)]
+
+
+def service_name(field: str, name: str) -> list[FieldCause]:
+    """A DNS-1035 label: services' names."""
+    if len(name) > 63:
+        return [invalid(field, name, "must be no more than 63 bytes")]
+    return [] if SERVICE_LABEL.fullmatch(name) else [invalid(field, name, SERVICE_LABEL_TEXT)]
+
+
+def object_name(resource: str, field: str, name: str) -> list[FieldCause]:
+    """The rule for the resource's own names, by the registry's key."""
+    if resource == "namespaces":
+        return label_name(field, name)
+    if resource == "services":
+        return service_name(field, name)
+    return subdomain_name(field, name)
+
+
+def labels(field: str, given: Any) -> list[FieldCause]:
+    found: list[FieldCause] = []
+    for key, value in (given or {}).items():
+        if not selectors.valid_key(key):
+            found.append(invalid(field, key, QUALIFIED_TEXT))
+        if len(value) > 63:
+            found.append(invalid(field, value, "must be no more than 63 bytes"))
+        elif not selectors.valid_value(value):
+            found.append(invalid(field, value, LABEL_VALUE_TEXT))
+    return found
+
+
+def annotations(field: str, given: Any) -> list[FieldCause]:
+    found = [invalid(field, key, QUALIFIED_TEXT) for key in given or {} if not selectors.valid_key(key.lower())]
+    if sum(len(k) + len(v) for k, v in (given or {}).items()) > MAX_ANNOTATIONS_BYTES:
+        found.append(too_long(field, MAX_ANNOTATIONS_BYTES))
+    return found
+
+
+def metadata(document: Document, field: str = "metadata") -> list[FieldCause]:
+    """Labels, annotations, finalizers and owner references; the door checks the name."""
+    meta = document.get("metadata") or {}
+    found = labels(f"{field}.labels", meta.get("labels")) + annotations(f"{field}.annotations", meta.get("annotations"))
+    for i, finalizer in enumerate(meta.get("finalizers") or []):
+        if not selectors.valid_key(finalizer):
+            found.append(invalid(f"{field}.finalizers[{i}]", finalizer, QUALIFIED_TEXT))
+    controllers = []
+    for i, owner in enumerate(meta.get("ownerReferences") or []):
+        for name in ("apiVersion", "kind", "name", "uid"):
+            if not owner.get(name):
+                found.append(required(f"{field}.ownerReferences[{i}].{name}", "must not be empty"))
+        if owner.get("controller"):
+            controllers.append(owner)
+    if len(controllers) > 1:
+        found.append(invalid(f"{field}.ownerReferences", [o.get("name") for o in controllers],
+                             "Only one reference can have Controller set to true"))  # fmt: skip
+    return found
+
+
+def not_negative(field: str, value: int | None) -> list[FieldCause]:
+    return [invalid(field, value, NOT_NEGATIVE)] if value is not None and value < 0 else []
+
+
+def port(field: str, number: int) -> list[FieldCause]:
+    return [] if 0 < number < 65536 else [invalid(field, number, "must be between 1 and 65535, inclusive")]
+
+
+def port_name(field: str, name: str) -> list[FieldCause]:
+    """An IANA service name."""
+    if len(name) > 15:
+        return [invalid(field, name, "must be no more than 15 characters")]
+    if not PORT_NAME.fullmatch(name):
+        return [invalid(field, name, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")]
+    if "--" in name or name.startswith("-") or name.endswith("-"):
+        return [invalid(field, name, "must not contain consecutive hyphens, nor begin or end with one")]
+    return []
+
+
+def immutable(field: str, new: Any, old: Any) -> list[FieldCause]:
+    return [invalid(field, new, IMMUTABLE)] if new != old else []
