@@ -53,7 +53,7 @@ MAX_ANNOTATIONS_BYTES = 256 * 1024
 
 def shown(value: Any) -> str:
     """A value as Kubernetes prints it in an error."""
-    if isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
+    if isinstance(value, dict) and value and all(isinstance(v, str) for v in value.values()):
         return "map[string]string{" + ", ".join(f"{json.dumps(k)}:{json.dumps(v)}" for k, v in sorted(value.items())) + "}"
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
