@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING
 from typing import Any
 
-from common.errors import BadRequest, FieldCause
+from common.errors import BadRequest, FieldCause, Invalid
 from common.objects import quantity
 from master.api.contract import Document
 from master.api.schema import Node, Type
@@ -62,12 +62,15 @@ class _Mismatch(Exception):
     """A wrong type: the walk ends at the first, as Go's decoder reports only the first."""
 
 
-def check(document: Document, node: Node, *, mode: str = IGNORE, duplicates: Sequence[str] = ()) -> tuple[Document, list[str]]:
+def check(
+    document: Document, node: Node, *, mode: str = IGNORE, duplicates: Sequence[str] = (), patched: bool = False
+) -> tuple[Document, list[str]]:
     """A cleaned copy of the document (unknown and null fields dropped), and the warnings (mode Warn only).
 
     mode: Strict, Warn or Ignore, `fieldValidation`'s values. duplicates: paths from `body.decode`. Raises BadRequest
     with the whole text (`Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown
-    field "spec.foo"`).
+    field "spec.foo"`). patched: the document is the result of a patch; then, as in Kubernetes, Invalid is raised, with
+    the cause at field `patch`.
     """
     unknown: list[Path] = []
     try:
@@ -75,13 +78,13 @@ def check(document: Document, node: Node, *, mode: str = IGNORE, duplicates: Seq
             raise _Mismatch(f"json: cannot unmarshal {_word(document)} into Go value of type {_go(node)}")
         cleaned = _object(document, node, None, unknown)
     except _Mismatch as error:
-        raise BadRequest(_sentence(document, node, str(error))) from None
+        raise _refusal(document, node, str(error), patched=patched) from None
     if mode == IGNORE or not (unknown or duplicates):
         return cleaned, []
     said = [f'duplicate field "{path}"' for path in duplicates]
     said += [f'unknown field "{_text(path)}"' for path in unknown]
     if mode == STRICT:
-        raise BadRequest(_sentence(document, node, "strict decoding error: " + ", ".join(said[:MAX_REPORTED])))
+        raise _refusal(document, node, "strict decoding error: " + ", ".join(said[:MAX_REPORTED]), patched=patched)
     return cleaned, said[:MAX_REPORTED]
 
 
@@ -315,6 +318,13 @@ def _text(path: Path, *, indices: bool = True) -> str:
         else:
             parts.append(f".{str(key)[:256]}")
     return "".join(reversed(parts)).removeprefix(".")
+
+
+def _refusal(document: Any, node: Node, said: str, *, patched: bool) -> BadRequest | Invalid:
+    if not patched:
+        return BadRequest(_sentence(document, node, said))
+    cause = FieldCause("FieldValueInvalid", f"Invalid value: {said}", "patch")
+    return Invalid(f' "" is invalid: patch: {cause.message}', causes=(cause,))
 
 
 def _sentence(document: Any, node: Node, said: str) -> str:
