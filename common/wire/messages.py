@@ -20,6 +20,8 @@ Times are wall-clock seconds since the epoch; documents are encoded JSON.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 PROTOCOL = 1
@@ -168,7 +170,8 @@ class Happened(Message):
 
 
 class Ack(Message):
-    """PodReports, PodGones and NodeReports up to and including these sequences are durable (or void)."""
+    """Each PodReport, PodGone and NodeReport of these sequences is durable (or void: it will never be written, do not send
+    it again). With no sequences it answers a Heartbeat."""
 
     epoch: int
     sequences: tuple[int, ...]
@@ -230,10 +233,10 @@ class Call(Message):
 
 
 class Reply(Message):
-    """result of a call; for watch and logs several, the last with end=True."""
+    """result of a call (whatever msgpack carries); for watch and logs several, the last with end=True."""
 
     id: int
-    result: dict | list | str | bytes | int | None = None
+    result: Any = None
     end: bool = True
 
 
