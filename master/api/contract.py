@@ -119,13 +119,15 @@ class Selection(msgspec.Struct, frozen=True):
 
 class WriteOptions(msgspec.Struct, frozen=True):
     """dry_run: everything but the store's write. field_validation: Strict, Warn or Ignore; warnings are appended to
-    `warnings` (a list the front owns) for `Warning:` headers. rule/why/revision: the Cause, for internal callers."""
+    `warnings` (a list the front owns) for `Warning:` headers. rule/why/revision: the Cause, for internal callers.
+    duplicates: paths of duplicate fields that decoding the body found (`body.Body.duplicates`), for `strict.check`."""
 
     dry_run: bool = False
     field_manager: str = ""
     field_validation: str = "Ignore"
     cause: Cause | None = None
     warnings: list[str] | None = None
+    duplicates: tuple[str, ...] = ()
 
 
 class DeleteOptions(msgspec.Struct, frozen=True):
