@@ -1,0 +1,151 @@
+"""One cgroup per host, in every hierarchy that the machine has mounted: v1, v2 and both at once (hybrid).
+
+    /sys/fs/cgroup/memory/st-ID/host-1          the host: its capacity is the limit; the root of the host's cgroup namespace
+    /sys/fs/cgroup/memory/st-ID/host-1/system   its init and daemons
+    /sys/fs/cgroup/memory/st-ID/host-1/…        what its container runtime makes
+
+The daemons sit in a leaf of their own because v2 allows processes and enabled controllers in one cgroup only at the real root.
+A limit that the machine does not let us set is left out and said so: the host then still states its capacity.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import msgspec
+
+from lab import processes
+from lab.contract import LabFault
+
+CPU_PERIOD_US = 100_000
+V2_CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids")
+REMOVE_DEADLINE_S = 10.0
+LEAF = "system"
+
+
+class Hierarchy(msgspec.Struct, frozen=True):
+    """mount: where the machine has it. version: 1 or 2. options: what `mount -o` needs to mount it once more."""
+
+    mount: Path
+    version: int
+    options: str = ""
+    controllers: tuple[str, ...] = ()
+
+
+def parse(mountinfo: str) -> list[Hierarchy]:
+    """The cgroup mounts of a /proc/self/mountinfo, in its order, each mount point once (the last one is on top)."""
+    found: dict[Path, Hierarchy] = {}
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        mount = Path(left.split()[4])
+        kind, _, super_options = (right.split() + ["", "", ""])[:3]
+        if kind == "cgroup2":
+            found[mount] = Hierarchy(mount, 2)
+        elif kind == "cgroup":
+            names = [option for option in super_options.split(",") if option not in ("rw", "ro", "xattr", "clone_children")]
+            names = [name for name in names if not name.startswith("release_agent=")]
+            named = any(name.startswith("name=") for name in names)
+            found[mount] = Hierarchy(mount, 1, ",".join(["none", *names] if named else names), tuple(names))
+    return list(found.values())
+
+
+def hierarchies() -> list[Hierarchy]:
+    return parse(Path("/proc/self/mountinfo").read_text())
+
+
+def _write(path: Path, value: str) -> bool:
+    try:
+        path.write_text(value)
+    except OSError:
+        return False
+    return True
+
+
+def _enable_v2(folder: Path) -> None:
+    """Let the children of this cgroup use the controllers it has, one by one: one that is refused must not cost the others."""
+    with contextlib.suppress(OSError):
+        available = (folder / "cgroup.controllers").read_text().split()
+        for controller in V2_CONTROLLERS:
+            if controller in available:
+                _write(folder / "cgroup.subtree_control", f"+{controller}")
+
+
+def _inherit_cpuset(folder: Path) -> None:
+    """A new v1 cpuset is empty and takes no process; children made later copy it."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        with contextlib.suppress(OSError):
+            if not (folder / name).read_text().strip():
+                _write(folder / name, (folder.parent / name).read_text().strip())
+    _write(folder / "cgroup.clone_children", "1")
+
+
+def group(lab_id: str) -> str:
+    return f"st-{lab_id}"
+
+
+def create(lab_id: str, host: str) -> list[Path]:
+    """The host's cgroup in every hierarchy, with its leaf; returns their folders. Idempotent."""
+    made = []
+    for hierarchy in hierarchies():
+        top = hierarchy.mount / group(lab_id)
+        folder = top / host
+        try:
+            (folder / LEAF).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue  # a read-only hierarchy: the host goes without it
+        if hierarchy.version == 2:
+            for level in (hierarchy.mount, top, folder):
+                _enable_v2(level)
+        elif "cpuset" in hierarchy.controllers:
+            for level in (top, folder, folder / LEAF):
+                _inherit_cpuset(level)
+        made.append(folder)
+    return made
+
+
+def limit(folders: list[Path], *, cpu: int, memory_bytes: int) -> list[str]:
+    """Set the host's capacity; returns what could not be limited ("cpu", "memory")."""
+    done = set()
+    for folder in folders:
+        if (folder / "cpu.cfs_quota_us").exists():
+            _write(folder / "cpu.cfs_period_us", str(CPU_PERIOD_US))
+            done |= {"cpu"} if _write(folder / "cpu.cfs_quota_us", str(cpu * CPU_PERIOD_US)) else set()
+        if (folder / "cpu.max").exists():
+            done |= {"cpu"} if _write(folder / "cpu.max", f"{cpu * CPU_PERIOD_US} {CPU_PERIOD_US}") else set()
+        for name in ("memory.limit_in_bytes", "memory.max"):
+            if (folder / name).exists():
+                done |= {"memory"} if _write(folder / name, str(memory_bytes)) else set()
+    return sorted({"cpu", "memory"} - done)
+
+
+def folders(lab_id: str) -> list[Path]:
+    """What is there of this lab, one folder per hierarchy."""
+    return [folder for hierarchy in hierarchies() if (folder := hierarchy.mount / group(lab_id)).is_dir()]
+
+
+def pids(folder: Path) -> list[int]:
+    """All processes in a cgroup and below it."""
+    found = []
+    for path, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):
+            found += [int(pid) for pid in (Path(path) / "cgroup.procs").read_text().split()]
+    return found
+
+
+def remove(folder: Path) -> bool:
+    """Remove a cgroup with all below it, once its last process has been reaped. False when it is still in use at the deadline."""
+
+
+    def gone() -> bool:
+        for path, _, _ in os.walk(folder, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+        return not folder.is_dir()
+
+    try:
+        processes.until(gone, REMOVE_DEADLINE_S, f"{folder} is still in use")
+    except LabFault:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""The lab's port: a small cluster on one machine, for people who try it out and for the end-to-end tests.
+
+A lab has one master host and some agent hosts. Implementations: `hosts.py` (a host is a set of namespaces, a cgroup and folders
+of its own, with a real containerd in it; needs root) and `hollow.py` (plain processes on loopback, containers only in memory; needs
+nothing). Virtual machines come later and keep to the same port. `open.py` picks the implementation.
+
+All methods are synchronous: a lab is built from commands that block, one after another. What fails raises LabFault with one
+sentence that says what was wrong and what to do. What a lab makes carries its id in its name, and nothing else is ever touched.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from common.errors import SteersmanError
+
+MASTER = "master"
+"""The master's host name. Agent hosts are `host-1`, `host-2`, …"""
+
+
+class LabFault(SteersmanError):
+    """One sentence for the person at the terminal."""
+
+    reason = "LabFault"
+
+
+class LabSettings(msgspec.Struct, frozen=True):
+    """runtime: containerd or hollow. cpu, memory_bytes, pods: each agent host's capacity, enforced where the machine's cgroups
+    can, stated to kagent in any case. node_grace_s, eviction_s: kmaster's, short so that faults show soon. example: apply
+    examples/web.yaml and wait for it."""
+
+    runtime: str = "containerd"
+    hosts: int = 2
+    cpu: int = 2
+    memory_bytes: int = 2 << 30
+    pods: int = 110
+    node_grace_s: float = 4.0
+    eviction_s: float = 0.0
+    example: bool = True
+
+
+class ServiceStatus(msgspec.Struct, frozen=True):
+    name: str
+    running: bool
+    pid: int = 0
+
+
+class HostStatus(msgspec.Struct, frozen=True):
+    """state: running, killed (no power), partitioned (cut off), down (never started, or lost)."""
+
+    name: str
+    address: str
+    state: str
+    services: tuple[ServiceStatus, ...] = ()
+
+
+class LabStatus(msgspec.Struct, frozen=True):
+    id: str
+    runtime: str
+    directory: str
+    kubeconfig: str
+    hosts: tuple[HostStatus, ...] = ()
+
+    @property
+    def healthy(self) -> bool:
+        return bool(self.hosts) and all(
+            host.state == "running" and all(service.running for service in host.services) for host in self.hosts
+        )
+
+
+class Progress(Protocol):
+    """Where `up` and `down` tell how far they are. Never raises."""
+
+    def step(self, text: str) -> None:
+        """A new step begins (and the one before it is done)."""
+
+    def detail(self, text: str) -> None:
+        """News within the step: replaces the detail before it."""
+
+    def done(self) -> None:
+        """The last step is done."""
+
+
+class Quiet:
+    """Progress for nobody."""
+
+    def step(self, text: str) -> None: ...
+
+    def detail(self, text: str) -> None: ...
+
+    def done(self) -> None: ...
+
+
+class Lab(Protocol):
+    @property
+    def kubeconfig(self) -> Path:
+        """The admin's kubeconfig (mode 0600), valid from this machine's shell; it exists once `up` has returned."""
+
+    def up(self, progress: Progress) -> None:
+        """Bring everything to health: idempotent; what runs is not touched, what is missing or broken (faults included) is
+        made. Raises LabFault; a first `up` that fails leaves nothing behind, a later one leaves what ran."""
+
+    def down(self, progress: Progress) -> None:
+        """Remove everything. Idempotent; works after a half-failed `up`, after a lost state file, after a reboot."""
+
+    def status(self) -> LabStatus:
+        """What is really there, not what should be."""
+
+    def run(self, host: str, argv: Sequence[str], *, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
+        """Run a command on that host and return its exit code and output. Raises LabFault on timeout or an unknown or dead host."""
+
+    def exec(self, host: str, argv: Sequence[str]) -> int:
+        """The same with this terminal's stdin, stdout and stderr; returns the exit code."""
+
+    def kill(self, host: str) -> None:
+        """The power fails: every process of that host dies at once, nothing is sent to anybody, what was in memory is gone,
+        its disk stays. Idempotent."""
+
+    def partition(self, host: str) -> None:
+        """The cable is pulled: nothing gets in or out of the host, all goes on running. Idempotent."""
+
+    def heal(self, host: str) -> None:
+        """Undo either: plug in, boot, start the services that do not run. Idempotent."""
+
+    def stop(self, host: str, service: str, sig: signal.Signals = signal.SIGKILL) -> None:
+        """End one service (`kmaster`, `containerd`, `kagent`) and wait until it is gone; its children live on. Idempotent."""
+
+    def start(self, host: str, service: str) -> None:
+        """Start one service again and wait until it answers. Idempotent."""

@@ -1,0 +1,54 @@
+"""The command lines of kmaster and kagent, as the lab starts them: what a lab changes of their defaults, in one place.
+
+Both are started as modules of this very Python, so that they run from a checkout as from an installed package.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lab import containerd
+from lab.contract import LabSettings
+
+PORTS = {"api": 6443, "agents": 6444, "streams": 6445, "native": 6446}
+KMASTER_DATA = Path("/var/lib/kmaster")
+KAGENT_DATA = Path("/var/lib/kagent")
+JOIN_VARIABLE = "KAGENT_JOIN"
+POD_MAXIMUM = "pods"
+
+
+def kmaster(settings: LabSettings, *, data: Path, address: str, kubeconfig: Path, ports: dict[str, int]) -> list[str]:
+    argv = [
+        sys.executable, "-m", "master", "--data-dir", str(data), "--advertise-address", address,
+        "--node-grace-s", f"{settings.node_grace_s:g}", "--eviction-s", f"{settings.eviction_s:g}", "--kubeconfig-out", str(kubeconfig),
+    ]  # fmt: skip
+    for name, port in ports.items():
+        if port != PORTS[name]:
+            argv += [f"--{name}-port", str(port)]
+    return argv
+
+
+def kagent_join(*, data: Path) -> list[str]:
+    """The join string is in the environment (JOIN_VARIABLE), so that it is in nobody's argv."""
+    return [sys.executable, "-m", "agent", "join", "--data-dir", str(data)]
+
+
+def kagent_run(settings: LabSettings, *, data: Path, address: str) -> list[str]:
+    return [
+        sys.executable, "-m", "agent", "run", "--data-dir", str(data), "--runtime", "containerd",
+        "--runtime-endpoint", containerd.ENDPOINT, "--node-address", address,
+        "--cpu", str(settings.cpu), "--memory", str(settings.memory_bytes), "--pods", str(settings.pods),
+    ]  # fmt: skip
+
+
+def kctl_token(config: Path) -> list[str]:
+    return [sys.executable, "-m", "ctl", "--config", str(config), "token", "create", "--ttl", "10m"]
+
+
+def kagent_hollow(settings: LabSettings, *, data: Path, name: str, count: int) -> list[str]:
+    """One process that plays `count` hosts; they join by themselves with JOIN_VARIABLE."""
+    return [
+        sys.executable, "-m", "agent", "run", "--data-dir", str(data), "--hollow", str(count), "--node-name", name,
+        "--cpu", str(settings.cpu), "--memory", str(settings.memory_bytes), "--pods", str(settings.pods),
+    ]  # fmt: skip

@@ -1,0 +1,214 @@
+"""The lab without root: kmaster and kagents as plain processes on loopback, containers only in kagent's memory.
+
+Everything of the cluster is real but the containers: they start, end and restart as the manifest says, and cost nothing. So logs,
+networking and `exec` have nothing to show. Up to EACH hosts have a kagent process each, and faults work as in a real lab: `kill`
+ends the process with all its containers, `partition` stops it (SIGSTOP; a stopped host is as silent as one that is cut
+off, but does not go on working meanwhile). More hosts than that are played by one process, and faults hit them all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lab import cluster, daemons, loopback, processes, removal
+from lab.contract import MASTER, HostStatus, LabFault, LabSettings, LabStatus, Progress, Quiet, ServiceStatus
+from lab.state import Host, State, StateFile, lab_id
+
+EACH = 8
+ALL = "hollow"
+"""The name of the one host entry that stands for many."""
+KILL_TIMEOUT_S = 15.0
+
+
+def _service(host: Host) -> str:
+    return "kmaster" if host.name == MASTER else "kagent"
+
+
+def _alive(host: Host) -> bool:
+    return processes.alive(host.services.get(_service(host)))
+
+
+def _observe(host: Host) -> HostStatus:
+    alive = _alive(host)
+    pid = host.services[_service(host)].pid if alive else 0
+    condition = "partitioned" if alive and host.partitioned else "running" if alive else "killed" if host.killed else "down"
+    return HostStatus(host.name, host.address, condition, (ServiceStatus(_service(host), alive, pid),))
+
+
+def _check(host: Host, service: str) -> None:
+    if service != _service(host):
+        raise LabFault(f"{host.name} runs no {service}, but {_service(host)}")
+
+
+class HollowLab:
+    """See `contract.Lab`. settings: None means those of the lab that is there."""
+
+    def __init__(self, directory: Path, settings: LabSettings | None = None) -> None:
+        self.directory = directory.resolve()
+        self.kubeconfig = self.directory / "kubeconfig"
+        self.kctl_config = self.directory / "kctl.json"
+        self._settings = settings
+        self._files = StateFile(self.directory)
+
+    # -- up and down ---------------------------------------------------------------------------------------------
+
+    def up(self, progress: Progress) -> None:
+        with self._files.locked():
+            state = self._files.load() or State(id=lab_id(self.directory), settings=self._settings or LabSettings(runtime="hollow"))
+            try:
+                self._settle(state)
+                self._build(state, progress)
+            except BaseException:
+                if not state.complete:
+                    progress.step("It failed: removing what was started")
+                    self._remove(state)
+                    progress.done()
+                raise
+            state.complete = True
+            self._files.save(state)
+            progress.done()
+
+    def _settle(self, state: State) -> None:
+        """The hosts of the lab, kept from the first `up` on; more may be added while each has a process of its own."""
+        asked = self._settings
+        if asked is not None and state.hosts and asked.hosts > state.settings.hosts:
+            if asked.hosts > EACH:
+                raise LabFault(f"a lab of {state.settings.hosts} hosts cannot grow to {asked.hosts}: run script/down first")
+            state.settings = asked
+        many = state.settings.hosts > EACH
+        names = [MASTER, ALL] if many else [MASTER] + [f"host-{number}" for number in range(1, state.settings.hosts + 1)]
+        known = {host.name for host in state.hosts}
+        state.hosts += [Host(name, loopback.ADDRESS) for name in names if name not in known]
+        if not state.ports:
+            state.ports = loopback.free_ports(list(daemons.PORTS))
+        self._files.save(state)
+
+    def _build(self, state: State, progress: Progress) -> None:
+        agents = [host for host in state.hosts if host.name != MASTER]
+        progress.step("kmaster")
+        self._spawn(state, state.host(MASTER))
+        self._wait_master(state.host(MASTER))
+        progress.step("Nodes")
+        join = cluster.join_string(self.kctl_config) if any(not _alive(host) for host in agents) else ""
+        for host in agents:
+            self._spawn(state, host, join)
+        self._wait_nodes(state, agents, progress)
+        if state.settings.example:
+            progress.step("The example application")
+            cluster.run_example(cluster.Api(self.kubeconfig), progress)
+
+    def down(self, progress: Progress) -> None:
+        with self._files.locked():
+            progress.step("Removing the lab")
+            self._remove(self._files.load())
+            progress.done()
+
+    def _remove(self, state: State | None) -> None:
+        found = [process for host in (state.hosts if state else []) for process in host.services.values()]
+        for process in found:
+            processes.send(process, signal.SIGKILL)
+        processes.wait_gone(found, 10.0)
+        removal.remove_files(self.directory)
+
+    # -- services ------------------------------------------------------------------------------------------------
+
+    def _log(self, host: Host) -> Path:
+        return self.directory / "hosts" / host.name / "log" / f"{_service(host)}.log"
+
+    def _spawn(self, state: State, host: Host, join: str = "") -> None:
+        """Start the host's one service unless it runs; a stopped one goes on."""
+        if _alive(host):
+            processes.send(host.services[_service(host)], signal.SIGCONT)
+        else:
+            data = self.directory / "hosts" / host.name / "data"
+            data.mkdir(parents=True, exist_ok=True)
+            if host.name == MASTER:
+                if taken := loopback.occupied(state.ports):
+                    remedy = "end it, or run script/down and then script/up"
+                    raise LabFault(f"the port {taken[0]} of {loopback.ADDRESS} is used by another program: {remedy}")
+                argv = daemons.kmaster(state.settings, data=data, address=loopback.ADDRESS, kubeconfig=self.kubeconfig, ports=state.ports)
+                process = loopback.spawn(argv, log=self._log(host))
+            else:
+                count = state.settings.hosts if host.name == ALL else 1
+                argv = daemons.kagent_hollow(state.settings, data=data, name=host.name, count=count)
+                process = loopback.spawn(argv, log=self._log(host), env={daemons.JOIN_VARIABLE: join})
+            host.services = {_service(host): process}
+        host.killed = host.partitioned = False
+        self._files.save(state)
+
+    def _wait_master(self, host: Host) -> None:
+        cluster.wait_master(self.kubeconfig, alive=lambda: _alive(host), log=self._log(host))
+        shutil.copy2(self.directory / "hosts" / MASTER / "data" / "kctl.json", self.kctl_config)
+
+    def _wait_nodes(self, state: State, hosts: list[Host], progress: Progress) -> None:
+        def check() -> None:
+            for host in hosts:
+                if not _alive(host):
+                    raise LabFault(f"kagent on {host.name} ended: {processes.tail(self._log(host))} (see {self._log(host)})")
+
+        many = [f"{ALL}-{number}" for number in range(1, state.settings.hosts + 1)]
+        names = [name for host in hosts for name in (many if host.name == ALL else [host.name])]
+        cluster.wait_nodes(cluster.Api(self.kubeconfig), names, check=check, progress=progress)
+
+    # -- status, faults ------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _opened(self, *, write: bool = True) -> Iterator[State]:
+        with self._files.locked() if write else contextlib.nullcontext():
+            state = self._files.load()
+            if state is None:
+                raise LabFault(f"there is no lab in {self.directory}: start one with script/up --runtime hollow")
+            yield state
+
+    def status(self) -> LabStatus:
+        with self._opened(write=False) as state:
+            hosts = tuple(_observe(host) for host in state.hosts)
+            return LabStatus(state.id, state.settings.runtime, str(self.directory), str(self.kubeconfig), hosts)
+
+    def run(self, host: str, argv: Sequence[str], *, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
+        raise LabFault(f"{host} is hollow: it has no system to run {argv[0]!r} in")
+
+    def exec(self, host: str, argv: Sequence[str]) -> int:
+        raise LabFault(f"{host} is hollow: it has no system to run {argv[0]!r} in")
+
+    def _signal(self, name: str, sig: signal.Signals, mark: str) -> None:
+        with self._opened() as state:
+            host = state.host(name)
+            setattr(host, mark, True)
+            self._files.save(state)
+            process = host.services.get(_service(host))
+            processes.send(process, sig)
+            if process and sig is not signal.SIGSTOP:
+                processes.wait_gone([process], KILL_TIMEOUT_S)
+
+    def kill(self, host: str) -> None:
+        self._signal(host, signal.SIGKILL, "killed")
+
+    def partition(self, host: str) -> None:
+        self._signal(host, signal.SIGSTOP, "partitioned")
+
+    def heal(self, host: str) -> None:
+        with self._opened() as state:
+            patient = state.host(host)
+            join = "" if host == MASTER or _alive(patient) else cluster.join_string(self.kctl_config)
+            self._spawn(state, patient, join)
+            if host == MASTER:
+                self._wait_master(patient)
+
+    def stop(self, host: str, service: str, sig: signal.Signals = signal.SIGKILL) -> None:
+        with self._opened() as state:
+            _check(state.host(host), service)
+        self._signal(host, sig, "killed")
+
+    def start(self, host: str, service: str) -> None:
+        with self._opened() as state:
+            _check(state.host(host), service)
+        self.heal(host)
+        if host != MASTER:
+            with self._opened(write=False) as state:
+                self._wait_nodes(state, [state.host(host)], Quiet())
