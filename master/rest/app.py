@@ -1,0 +1,118 @@
+"""The HTTPS front: every request's way from the connection to the part that answers it.
+
+    connection ─► split the path ─► open to all (health, version) ─► documents
+                       │
+                       └─► who calls? ─► discovery, OpenAPI ─► documents
+                                  │
+                                  └─► a resource ─► verbs | watch | logs ─► the door
+
+Owns that order and the life of the front (`listen`, `run`, `stop`); each part is a module of its own. There is no router: a
+Kubernetes path is split once, which is faster than matching patterns, and every path has one meaning.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import hdrs, web
+
+from common.clock import Clock, Rng
+from common.errors import SteersmanError
+from master.api.contract import Door
+from master.api.streams import Streams
+from master.rest import callers, documents, negotiate, query, reply, routes
+from master.rest.call import Call
+from master.rest.complaints import Complaints
+from master.rest.connection import Connection, HttpServer
+from master.rest.documents import Check, Documents
+from master.rest.gate import Bounds, Gate
+from master.rest.logs import Logs
+from master.rest.verbs import Verbs
+from master.rest.watch import Watches
+
+STOP_S = 2.0
+"""How long requests under way may take to finish when the server stops."""
+
+
+class FrontSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """host and port to listen at; address: `HOST:PORT` that clients are told."""
+
+    host: str = "0.0.0.0"
+    port: int = 6443
+    address: str = "127.0.0.1:6443"
+    bounds: Bounds = Bounds()
+
+
+class Front:
+    """`listen()` binds; `run()` serves until cancelled; `stop()` ends what is open, in order. context: TLS, with the cluster's CA."""
+
+    def __init__(
+        self, door: Door, streams: Streams, *, settings: FrontSettings, context: ssl.SSLContext, clock: Clock, rng: Rng,
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._context = context
+        self._complaints = Complaints(clock)
+        self._verbs = Verbs(door, clock=clock)
+        self._watches = Watches(door, clock=clock, rng=rng)
+        self._logs = Logs(door, streams)
+        self._stopping = False
+        self._documents = Documents(address=settings.address, live={"ping": lambda: ""}, ready=self._ready({}))
+        self._http: HttpServer | None = None
+        self._gate: Gate | None = None
+
+    def _ready(self, checks: Mapping[str, Check]) -> dict[str, Check]:
+        return {"ping": lambda: "", **checks, "shutdown": lambda: "stopping" if self._stopping else ""}
+
+    def set_checks(self, checks: Mapping[str, Check]) -> None:
+        """What must be well for `/readyz`, by name."""
+        self._documents = Documents(address=self._settings.address, live={"ping": lambda: ""}, ready=self._ready(checks))
+
+    async def listen(self) -> int:
+        """Bind and return the port. Raises Unavailable with a sentence when that cannot be."""
+        self._http = HttpServer(self.answer, complaints=self._complaints)
+        self._gate = Gate(self._http, context=self._context, bounds=self._settings.bounds, complaints=self._complaints)
+        return await self._gate.listen(self._settings.host, self._settings.port)
+
+    async def run(self) -> None:
+        assert self._gate is not None, "listen first"
+        await self._gate.run()
+
+    async def stop(self) -> None:
+        """Accept nothing more, end watches and logs, let requests finish for STOP_S, close. Idempotent."""
+        self._stopping = True
+        if self._gate is not None:
+            self._gate.close()
+        if self._http is not None:
+            await self._http.stop(STOP_S)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Errors of ours become Status documents; bugs are left to the connection, which logs them."""
+        try:
+            return await self._answer(request)
+        except SteersmanError as error:
+            response = reply.failure(error)
+            if error.code == 413:
+                response.force_close()
+            return response
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        parts = request.path.strip("/").split("/")
+        connection = request.protocol
+        assert isinstance(connection, Connection)
+        if parts[0] in documents.OPEN_TO_ALL and (connection.caller is not None or request.method == "GET"):
+            return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
+        actor = callers.acting(connection.caller, request.headers)
+        depth = {"api": 2, "apis": 3}.get(parts[0], 0)
+        if not depth or len(parts) <= depth:
+            return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
+        route = routes.parse(parts)
+        log_asked = route.subresource == "log"  # text, whatever is accepted
+        accepted = negotiate.negotiate("" if log_asked else request.headers.get(hdrs.ACCEPT, ""))
+        call = Call(request, actor, route, request.query, accepted)
+        if log_asked:
+            return await self._logs.answer(call)
+        if request.method == "GET" and not route.subresource and "watch" in call.query and query.flag(call.query, "watch"):
+            return await self._watches.answer(call)
+        return await self._verbs.answer(call)

@@ -1,0 +1,133 @@
+"""Documents about the API itself: discovery, OpenAPI, version; and the health checks.
+
+Owns their paths, caching headers and forms; the discovery and OpenAPI documents are generated in `master.api`. OpenAPI
+documents are megabytes of JSON: each is compressed once, kept so, and named by a hash of its content, by which clients cache.
+
+    /api /apis /apis/G /api/v1 /apis/G/V      discovery; /api and /apis aggregated when asked for by Accept
+    /openapi/v3 /openapi/v3/PATH               index and documents
+    /version /livez /readyz /healthz           open to everybody
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import platform
+import sys
+from collections.abc import Callable, Mapping
+
+import msgspec
+from aiohttp import hdrs, web
+
+from common import version
+from common.errors import MethodNotAllowed, NotFound
+from master.api import discovery, openapi
+from master.rest import negotiate, query, reply, routes
+from master.rest.verbs import NOT_ALLOWED
+
+OPEN_TO_ALL = frozenset(("livez", "readyz", "healthz", "version"))
+NO_PAGE = "404 page not found\n"
+
+Check = Callable[[], str]
+"""A health check: "" when all is well, else what is wrong (for the log, not for callers)."""
+
+_major, _minor, _ = version.KUBERNETES.removeprefix("v").split(".", 2)
+VERSION = {
+    "major": _major,
+    "minor": _minor,
+    "gitVersion": version.KUBERNETES,
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": f"python{platform.python_version()}",
+    "compiler": platform.python_implementation().lower(),
+    "platform": f"{sys.platform}/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }",
+}
+
+
+class Documents:
+    """address: `HOST:PORT` that clients reach the server at. live and ready: named checks."""
+
+    def __init__(self, *, address: str, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
+        self._address = address
+        self._checks = {"livez": live, "healthz": live, "readyz": ready}
+        self._openapi: dict[str, tuple[str, bytes]] = {}
+
+    async def answer(self, request: web.BaseRequest, parts: list[str]) -> web.Response | None:
+        """None when the path names no document of ours."""
+        head = parts[0]
+        if head in self._checks:
+            return self._health(request, parts)
+        if head == "version" and len(parts) == 1:
+            return await self._json(request, VERSION)
+        if head == "openapi" and parts[1:2] == ["v3"]:
+            return await self._openapi_v3(request, "/".join(parts[2:]))
+        if head in ("api", "apis"):
+            return await self._discovery(request, parts)
+        return None
+
+    async def _json(self, request: web.BaseRequest, document: object, content_type: str = "") -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(NOT_ALLOWED)
+        return await reply.json(request, msgspec.json.encode(document), content_type=content_type)
+
+    # Discovery.
+
+    async def _discovery(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
+        core = parts[0] == "api"
+        if len(parts) == 1:
+            wish = negotiate.aggregated_discovery(request.headers.get(hdrs.ACCEPT, ""))
+            if wish:
+                kind = f"application/json;g=apidiscovery.k8s.io;v={wish};as=APIGroupDiscoveryList"
+                return await self._json(request, discovery.aggregated(core=core, version=wish), kind)
+            return await self._json(request, discovery.versions(self._address) if core else discovery.groups())
+        if core:
+            found = discovery.resources("", parts[1])
+        elif len(parts) == 2:
+            found = discovery.group(parts[1])
+        else:
+            found = discovery.resources(parts[1], parts[2])
+        if found is None:
+            raise NotFound(routes.NOT_SERVED)
+        return await self._json(request, found)
+
+    # OpenAPI.
+
+    async def _openapi_v3(self, request: web.BaseRequest, path: str) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(NOT_ALLOWED)
+        known = self._openapi.get(path)
+        if known is None:
+            content = await asyncio.to_thread(openapi.document, path) if path else await asyncio.to_thread(openapi.index)
+            if content is None:
+                return reply.plain(NO_PAGE, code=404)
+            packed = await asyncio.to_thread(gzip.compress, content, 6, mtime=0)
+            known = self._openapi[path] = (f'"{hashlib.sha256(content).hexdigest()[:32].upper()}"', packed)
+        etag, packed = known
+        headers = {hdrs.CONTENT_TYPE: "application/json", hdrs.ETAG: etag, hdrs.VARY: "Accept-Encoding, Accept", hdrs.SERVER: "steersman"}
+        if path and request.query.get("hash"):
+            headers[hdrs.CACHE_CONTROL] = "public, immutable"
+        if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+            return web.Response(status=304, headers=headers)
+        if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+            return web.Response(body=packed, headers=headers)
+        return web.Response(body=await asyncio.to_thread(gzip.decompress, packed), headers=headers)
+
+    # Health.
+
+    def _health(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(NOT_ALLOWED)
+        checks = self._checks[parts[0]]
+        if len(parts) > 1:
+            if len(parts) > 2 or parts[1] not in checks:
+                return reply.plain(NO_PAGE, code=404)
+            checks = {parts[1]: checks[parts[1]]}
+        failed = [name for name, check in checks.items() if check()]
+        if not failed and not query.flag(request.query, "verbose"):
+            return reply.plain("ok")
+        lines = [f"[-]{name} failed: reason withheld" if name in failed else f"[+]{name} ok" for name in checks]
+        lines.append(f"{parts[0]} check {'failed' if failed else 'passed'}")
+        return reply.plain("\n".join(lines) + "\n", code=500 if failed else 200)

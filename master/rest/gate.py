@@ -1,0 +1,167 @@
+"""The gate: who may connect, how many at once, and how long a handshake may take.
+
+Owns the listening socket, the TLS handshake and the bounds on both; who speaks HTTP behind it is `connection.py`. A
+connection is counted from its first packet on; over a bound it is closed at once, and what is already open is not touched.
+
+    TCP accepted ── over a bound ──► closed
+        │ counted, not yet read from
+        ▼
+    TLS handshake ── too many at once, wrong certificate, garbage, 10 s ──► closed, one line a minute and address
+        ▼
+    the HTTP connection, with its caller (from the client certificate) set
+
+Subtle: asyncio hands over bytes that came with the end of the handshake before `start_tls` returns, so the arrival keeps
+them until there is an HTTP connection to give them to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from common.aio.tasks import TaskGroup
+from common.errors import Unavailable
+from master.api.contract import Actor
+from master.rest import callers
+from master.rest.complaints import Complaints
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much strangers may take. per_address: of all connections; handshakes: at the same time."""
+
+    connections: int = 4096
+    per_address: int = 2048
+    handshakes: int = 256
+    handshake_s: float = 10.0
+
+
+class Guest(Protocol):
+    """What the gate makes for each authenticated connection: an asyncio protocol that knows its caller."""
+
+    caller: Actor | None
+    left: Callable[[], None] | None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
+
+
+class _Arrival(asyncio.Protocol):
+    """A connection until its handshake is over."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.early = b""
+        self.lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        self._gate.arrived(self, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.early += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+
+
+class Gate:
+    """`listen()`, then `run()` until cancelled. `close()` stops accepting; what is open stays."""
+
+    def __init__(
+        self, guest: Callable[[], Guest], *, context: ssl.SSLContext, bounds: Bounds, complaints: Complaints
+    ) -> None:
+        self._guest = guest
+        self._context = context
+        self._bounds = bounds
+        self._complaints = complaints
+        self._open: Counter[str] = Counter()
+        self._total = 0
+        self._handshakes = 0
+        self._group: TaskGroup | None = None
+        self._server: asyncio.Server | None = None
+        self._sockets: list[socket.socket] = []
+
+    async def listen(self, host: str, port: int) -> int:
+        """Bind, and queue who comes until `run`. Returns the port (0 asks for a free one). Raises Unavailable with a sentence."""
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: _Arrival(self), host, port, backlog=512, start_serving=False
+            )
+        except OSError as error:
+            raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        return self._server.sockets[0].getsockname()[1]
+
+    async def run(self) -> None:
+        assert self._server is not None, "listen first"
+        async with TaskGroup() as group:
+            self._group = group
+            try:
+                await self._server.start_serving()
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._group = None
+                self.close()
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    def arrived(self, arrival: _Arrival, transport: asyncio.Transport) -> None:
+        peer = transport.get_extra_info("peername")
+        address = str(peer[0]) if peer else "unknown"
+        why = self._refusal(address)
+        if why or self._group is None:
+            self._complaints.about(address, "https-refused", why or "stopping")
+            transport.abort()
+            return
+        self._total += 1
+        self._open[address] += 1
+        self._handshakes += 1
+        self._group.start(self._shake_hands(arrival, transport, address), name=f"tls-{address}")
+
+    def _refusal(self, address: str) -> str:
+        if self._total >= self._bounds.connections:
+            return f"{self._total} connections are open"
+        if self._open[address] >= self._bounds.per_address:
+            return f"{self._open[address]} connections from this address are open"
+        if self._handshakes >= self._bounds.handshakes:
+            return f"{self._handshakes} handshakes are under way"
+        return ""
+
+    def _left(self, address: str) -> None:
+        self._total -= 1
+        self._open[address] -= 1
+        if not self._open[address]:
+            del self._open[address]
+
+    async def _shake_hands(self, arrival: _Arrival, transport: asyncio.Transport, address: str) -> None:
+        entered = False
+        try:
+            tls = await asyncio.get_running_loop().start_tls(
+                transport, arrival, self._context, server_side=True,
+                ssl_handshake_timeout=self._bounds.handshake_s, ssl_shutdown_timeout=2.0,
+            )  # fmt: skip
+            if tls is None or arrival.lost:
+                return
+            guest = self._guest()
+            guest.caller = callers.of_certificate(tls.get_extra_info("peercert"))
+            guest.left = lambda: self._left(address)
+            tls.set_protocol(guest)  # type: ignore[arg-type]
+            entered = True
+            guest.connection_made(tls)
+            if arrival.early:
+                guest.data_received(arrival.early)
+        except (OSError, TimeoutError) as error:
+            self._complaints.about(address, "https-handshake-failed", error or type(error).__name__)
+        finally:
+            self._handshakes -= 1
+            if not entered:
+                self._left(address)
+                transport.abort()

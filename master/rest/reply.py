@@ -1,0 +1,138 @@
+"""Answers: bytes and Status documents as HTTP responses.
+
+Owns status codes, headers, compression and pretty-printing. An answer is made of bytes that are already encoded: a list is a
+joining of stored bytes, never a decoding of them. Large answers are compressed for those who accept it, in a thread, because
+compressing megabytes on the event loop would hold up everybody's watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import hdrs, web
+
+from common.errors import SteersmanError
+from master.api import status
+from master.api.contract import Stored
+from master.api.registry import Resource
+from master.rest.query import flag
+
+log = logging.getLogger(__name__)
+
+GZIP_OVER = 128 * 1024
+_PRETTY_AGENTS = ("curl/", "Wget/", "Mozilla/")
+_HEADERS = {hdrs.CONTENT_TYPE: "application/json", hdrs.CACHE_CONTROL: "no-cache, private", hdrs.SERVER: "steersman"}
+_encode = msgspec.json.encode
+
+
+def plain(text: str, *, code: int = 200) -> web.Response:
+    """Text, for health checks and unknown paths."""
+    headers = {
+        hdrs.CONTENT_TYPE: "text/plain; charset=utf-8",
+        "X-Content-Type-Options": "nosniff",
+        hdrs.SERVER: "steersman",
+    }
+    return web.Response(body=text.encode(), status=code, headers=headers)
+
+
+def failure(error: SteersmanError) -> web.Response:
+    """The Status of an error."""
+    response = web.Response(body=_encode(status.of(error)), status=error.code, headers=_HEADERS)
+    if error.retry_after_s is not None:
+        response.headers[hdrs.RETRY_AFTER] = str(error.retry_after_s)
+    return response
+
+
+def bug() -> web.Response:
+    """What a caller learns about an error of ours: that it is logged, and nothing else."""
+    return failure(SteersmanError("Internal error occurred: it is logged by the master"))
+
+
+def success(message: str = "", *, code: int = 200, **details: Any) -> bytes:
+    """The encoded Status of a success; empty details are left out."""
+    document: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    if message:
+        document["message"] = message
+    details = {key: value for key, value in details.items() if value}
+    if details:
+        document["details"] = details
+    if code != 200:
+        document["code"] = code
+    return _encode(document)
+
+
+def warning_text(text: str) -> str:
+    """The value of a `Warning:` header (RFC 7234): code 299, unknown agent, the text quoted and on one line."""
+    quoted = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
+    return f'299 - "{quoted}"'
+
+
+def _wants_pretty(request: web.BaseRequest) -> bool:
+    if "pretty" in request.query:
+        return flag(request.query, "pretty")
+    return request.headers.get(hdrs.USER_AGENT, "").startswith(_PRETTY_AGENTS)
+
+
+async def json(
+    request: web.BaseRequest, body: bytes, *, code: int = 200, warnings: Iterable[str] = (), content_type: str = ""
+) -> web.Response:
+    if _wants_pretty(request):
+        body = msgspec.json.format(body, indent=2) + b"\n"
+    headers: Any = _HEADERS
+    if content_type:
+        headers = {**_HEADERS, hdrs.CONTENT_TYPE: content_type}
+    if len(body) > GZIP_OVER and "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+        body = await asyncio.to_thread(gzip.compress, body, 1, mtime=0)
+        headers = {**headers, hdrs.CONTENT_ENCODING: "gzip", hdrs.VARY: "Accept-Encoding"}
+    response = web.Response(body=body, status=code, headers=headers)
+    for text in warnings:
+        response.headers.add(hdrs.WARNING, warning_text(text))
+    return response
+
+
+def joined(resource: Resource, items: Sequence[Stored], *, revision: int, continue_: str = "", remaining: int | None = None) -> bytes:
+    """A list document, spliced from stored bytes."""
+    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+    if continue_:
+        metadata["continue"] = continue_
+    if remaining is not None:
+        metadata["remainingItemCount"] = remaining
+    head = b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[' % (
+        resource.kind.encode(), resource.api_version.encode(), _encode(metadata),
+    )  # fmt: skip
+    return b"".join((head, b",".join([stored.json() for stored in items]), b"]}"))
+
+
+class _MetadataOnly(msgspec.Struct):
+    metadata: msgspec.Raw
+
+
+class _Partial(msgspec.Struct, rename="camel"):
+    kind: str
+    api_version: str
+    metadata: msgspec.Raw
+
+
+_metadata = msgspec.json.Decoder(_MetadataOnly)
+
+
+def partial(stored: Stored, version: str) -> bytes:
+    """PartialObjectMetadata of one object."""
+    return _encode(_Partial("PartialObjectMetadata", f"meta.k8s.io/{version}", _metadata.decode(stored.json()).metadata))
+
+
+def partial_list(items: Sequence[Stored], *, version: str, revision: int, continue_: str = "", remaining: int | None = None) -> bytes:
+    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+    if continue_:
+        metadata["continue"] = continue_
+    if remaining is not None:
+        metadata["remainingItemCount"] = remaining
+    head = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%s","metadata":%s,"items":[' % (
+        version.encode(), _encode(metadata),
+    )  # fmt: skip
+    return b"".join((head, b",".join([partial(stored, version) for stored in items]), b"]}"))

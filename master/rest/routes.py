@@ -1,0 +1,71 @@
+"""From a URL's path to what it names: a resource, an object, a subresource, a group version.
+
+Owns the shape of Kubernetes' paths and nothing else: no verbs, no rights, no I/O.
+
+    /api/v1/pods                                   all pods
+    /api/v1/namespaces/NS/pods[/NAME[/SUB]]        those of a namespace, one of them, its subresource
+    /api/v1/namespaces[/NAME[/SUB]]                namespaces themselves
+    /apis/GROUP/VERSION/...                        the same for named groups
+
+Subtle: `namespaces/NS/X` is a resource of a namespace, unless X is a subresource of Namespace (`status`, `finalize`).
+The tables are made of the registry at import, so that a request costs one split and one dictionary look-up.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from common.errors import NotFound
+from master.api import registry
+from master.api.contract import Ref
+from master.api.registry import Resource
+
+NOT_SERVED = "the server could not find the requested resource"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """name "" is a collection; namespace "" is cluster scope, or all namespaces."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.resource.key, self.name, self.namespace)
+
+
+_BY_PATH: dict[tuple[str, str, str], Resource] = {(r.group, r.version, r.plural): r for r in registry.RESOURCES}
+_SERVED = {(r.group, r.version) for r in registry.RESOURCES}
+_NAMESPACES = _BY_PATH["", "v1", "namespaces"]
+_OF_NAMESPACE = frozenset(sub.name for sub in _NAMESPACES.subresources)
+
+
+def parse(parts: list[str]) -> Route:
+    """parts: the path split at its slashes, from `api` or `apis` on, with at least a resource in it.
+
+    Raises NotFound when nothing of that name is served there. Whether the object exists is not asked.
+    """
+    if parts[0] == "api":
+        group, version, rest = "", parts[1], parts[2:]
+    else:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    namespace = ""
+    namespaced = len(rest) > 2 and rest[0] == "namespaces" and not (not group and rest[2] in _OF_NAMESPACE and len(rest) == 3)
+    if namespaced:
+        namespace, rest = rest[1], rest[2:]
+    resource = _BY_PATH.get((group, version, rest[0]))
+    if resource is None or len(rest) > 3 or (namespace and not resource.namespaced) or "" in rest:
+        raise NotFound(NOT_SERVED)
+    name = rest[1] if len(rest) > 1 else ""
+    if name and resource.namespaced and not namespace:
+        raise NotFound(NOT_SERVED)
+    subresource = rest[2] if len(rest) > 2 else ""
+    if subresource and resource.subresource(subresource) is None:
+        raise NotFound(NOT_SERVED)
+    return Route(resource, namespace, name, subresource)
+
+
+def served(group: str, version: str) -> bool:
+    return (group, version) in _SERVED

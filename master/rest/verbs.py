@@ -1,0 +1,251 @@
+"""The verbs on resources: get, list, create, update, patch, delete, deletecollection, and the subresources that are documents.
+
+Owns the translation between HTTP and the door: bodies in, encoded documents out, with Kubernetes' codes. No rule about objects
+is here; what a request means, may do and breaks is said by the door, and its errors travel up as they are.
+
+    GET  collection  list        POST   collection  create             DELETE collection  deletecollection
+    GET  object      get         PUT    object      update             PATCH  object      patch      DELETE object  delete
+    GET, PUT, PATCH  object/status, object/scale      POST object/binding, object/eviction
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from aiohttp import hdrs, web
+
+from common.clock import Clock
+from common.errors import BadRequest, MethodNotAllowed, NotFound, TooLarge, UnsupportedMediaType
+from master.api import body as api_body
+from master.api import registry, tables
+from master.api.contract import DeleteOptions, Door, Page, PatchType, Ref, Stored, WriteOptions
+from master.rest import query, reply
+from master.rest.call import Call
+from master.rest.negotiate import Form
+
+BODY_S = 30.0
+MAX_BODY = api_body.MAX_BYTES
+RETURNED_WHEN_GONE = frozenset(("pods", "serviceaccounts"))
+"""Kinds whose deletion answers with the object itself even when it is gone; typed clients decode it as such."""
+
+_PATCHES = {kind.value: kind for kind in PatchType}
+NOT_ALLOWED = "the server does not allow this method on the requested resource"
+
+
+async def read(request: web.BaseRequest) -> bytes:
+    """The whole body. Raises TooLarge, BadRequest (too slow), UnsupportedMediaType (compressed)."""
+    if not request.body_exists:
+        return b""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+        raise UnsupportedMediaType("a compressed request body is not accepted; send it as it is")
+    too_large = TooLarge(f"Request entity too large: limit is {MAX_BODY}")
+    if (request.content_length or 0) > MAX_BODY:
+        raise too_large
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_S):
+            while part := await request.content.readany():
+                size += len(part)
+                if size > MAX_BODY:
+                    raise too_large
+                parts.append(part)
+    except web.RequestPayloadError:
+        raise BadRequest("the request body is not well-formed") from None
+    except TimeoutError:
+        raise BadRequest(f"the request body did not arrive within {BODY_S:.0f} s") from None
+    return b"".join(parts)
+
+
+async def read_document(call: Call, *, find_duplicates: bool) -> api_body.Body:
+    raw = await read(call.request)
+    if not raw:
+        raise BadRequest("the request has no body")
+    return api_body.decode(raw, call.request.headers.get(hdrs.CONTENT_TYPE, ""), find_duplicates=find_duplicates)
+
+
+class Verbs:
+    """`answer(call)` picks by method and by what the path names."""
+
+    def __init__(self, door: Door, *, clock: Clock) -> None:
+        self._door = door
+        self._clock = clock
+        self._of_collection: dict[str, Callable[[Call], Awaitable[web.Response]]] = {
+            "GET": self._list, "POST": self._create, "DELETE": self._delete_collection,
+        }  # fmt: skip
+        self._of_object: dict[str, Callable[[Call], Awaitable[web.Response]]] = {
+            "GET": self._get, "PUT": self._update, "PATCH": self._patch, "DELETE": self._delete,
+        }  # fmt: skip
+        self._of_subresource: dict[tuple[str, str], Callable[[Call], Awaitable[web.Response]]] = {
+            ("GET", "status"): self._get, ("PUT", "status"): self._update, ("PATCH", "status"): self._patch,
+            ("GET", "scale"): self._get_scale, ("PUT", "scale"): self._update_scale, ("PATCH", "scale"): self._patch_scale,
+            ("PUT", "finalize"): self._update, ("POST", "binding"): self._bind, ("POST", "eviction"): self._evict,
+        }  # fmt: skip
+        self._verb_names = {
+            self._list: "list", self._create: "create", self._delete_collection: "deletecollection", self._get: "get",
+            self._update: "update", self._patch: "patch", self._delete: "delete",
+        }  # fmt: skip
+
+    async def answer(self, call: Call) -> web.Response:
+        route, method = call.route, call.request.method
+        if route.subresource:
+            verb = self._of_subresource.get((method, route.subresource))
+            if verb is None:
+                raise MethodNotAllowed(NOT_ALLOWED)
+            return await verb(call)
+        verb = (self._of_object if route.name else self._of_collection).get(method)
+        if verb is None or self._verb_names[verb] not in route.resource.verbs:
+            raise MethodNotAllowed(NOT_ALLOWED)
+        return await verb(call)
+
+    # Reading.
+
+    async def _get(self, call: Call) -> web.Response:
+        revision = query.number(call.query, "resourceVersion")
+        if revision and call.query.get("resourceVersionMatch") == "Exact":
+            stored = await self._door.get_at(call.actor, call.route.ref, revision)
+        else:
+            stored = self._door.get(call.actor, call.route.ref)
+        return await self._object(call, stored)
+
+    async def _list(self, call: Call) -> web.Response:
+        asked = query.for_list(call.query)
+        page = await self._door.list(
+            call.actor, call.route.resource.key, call.route.namespace, selection=asked.selection, limit=asked.limit,
+            continue_=asked.continue_, revision=asked.revision, exact=asked.exact,
+        )  # fmt: skip
+        return await reply.json(call.request, self._page(call, page))
+
+    def _page(self, call: Call, page: Page) -> bytes:
+        form, resource = call.accepted.form, call.route.resource
+        if form is Form.TABLE:
+            return tables.render(
+                resource, page.items, now=self._clock.now(), include=call.query.get("includeObject", ""),
+                revision=page.revision, continue_=page.continue_, remaining=page.remaining, version=call.accepted.version,
+            )  # fmt: skip
+        if form is Form.PARTIAL:
+            return reply.partial_list(
+                page.items, version=call.accepted.version, revision=page.revision, continue_=page.continue_,
+                remaining=page.remaining,
+            )  # fmt: skip
+        return reply.joined(resource, page.items, revision=page.revision, continue_=page.continue_, remaining=page.remaining)
+
+    async def _object(self, call: Call, stored: Stored, *, code: int = 200, warnings: list[str] | None = None) -> web.Response:
+        form = call.accepted.form
+        if form is Form.PLAIN:
+            body = stored.json()
+        elif form is Form.PARTIAL:
+            body = reply.partial(stored, call.accepted.version)
+        else:
+            body = tables.render(
+                call.route.resource, [stored], now=self._clock.now(), include=call.query.get("includeObject", ""),
+                revision=stored.revision, version=call.accepted.version,
+            )  # fmt: skip
+        return await reply.json(call.request, body, code=code, warnings=warnings or ())
+
+    # Writing.
+
+    def _options(self, call: Call, kind: str) -> WriteOptions:
+        agent = call.request.headers.get(hdrs.USER_AGENT, "")
+        return query.for_write(call.query, user_agent=agent, kind=kind, warnings=[])
+
+    async def _document(self, call: Call, options: WriteOptions) -> tuple[dict[str, Any], WriteOptions]:
+        """The body's document, with its duplicate fields noted in the options."""
+        read_body = await read_document(call, find_duplicates=options.field_validation != "Ignore")
+        if not isinstance(read_body.document, dict):
+            raise BadRequest("the body must be one JSON object")
+        return read_body.document, msgspec.structs.replace(options, duplicates=read_body.duplicates)
+
+    async def _create(self, call: Call) -> web.Response:
+        route = call.route
+        if route.resource.namespaced and not route.namespace:
+            raise MethodNotAllowed(NOT_ALLOWED)
+        document, options = await self._document(call, self._options(call, "CreateOptions"))
+        stored = await self._door.create(call.actor, route.resource.key, route.namespace, document, options)
+        return await self._object(call, stored, code=201, warnings=options.warnings)
+
+    async def _update(self, call: Call) -> web.Response:
+        document, options = await self._document(call, self._options(call, "UpdateOptions"))
+        stored = await self._door.update(call.actor, call.route.ref, document, options, subresource=call.route.subresource)
+        return await self._object(call, stored, warnings=options.warnings)
+
+    async def _patch(self, call: Call) -> web.Response:
+        stored, options = await self._patched(call)
+        return await self._object(call, stored, warnings=options.warnings)
+
+    async def _patched(self, call: Call) -> tuple[Stored, WriteOptions]:
+        media = call.request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+        kind = _PATCHES.get(media)
+        if kind is None:
+            raise UnsupportedMediaType(
+                f"the body of the request was in an unknown format - accepted media types include: {', '.join(_PATCHES)}"
+            )
+        options = self._options(call, "PatchOptions")
+        read_body = await read_document(call, find_duplicates=options.field_validation != "Ignore")
+        options = msgspec.structs.replace(options, duplicates=read_body.duplicates)
+        stored = await self._door.patch(
+            call.actor, call.route.ref, kind, read_body.document, options, subresource=call.route.subresource
+        )
+        return stored, options
+
+    async def _delete_options(self, call: Call) -> DeleteOptions:
+        raw = await read(call.request)
+        document = api_body.decode(raw, call.request.headers.get(hdrs.CONTENT_TYPE, "")).document if raw else None
+        return query.for_delete(call.query, document)
+
+    async def _delete(self, call: Call) -> web.Response:
+        options, route = await self._delete_options(call), call.route
+        stored, gone = await self._door.delete(call.actor, route.ref, options)
+        if not gone or route.resource.key in RETURNED_WHEN_GONE:
+            return await self._object(call, stored)
+        uid = stored.document()["metadata"].get("uid", "")
+        body = reply.success(name=route.name, group=route.resource.group, kind=route.resource.plural, uid=uid)
+        return await reply.json(call.request, body)
+
+    async def _delete_collection(self, call: Call) -> web.Response:
+        options, route = await self._delete_options(call), call.route
+        deleted = await self._door.delete_collection(
+            call.actor, route.resource.key, route.namespace, options, selection=query.selection(call.query)
+        )
+        revision = self._door.views.revision
+        return await reply.json(call.request, reply.joined(route.resource, deleted, revision=revision))
+
+    # Subresources of a kind of their own.
+
+    async def _get_scale(self, call: Call) -> web.Response:
+        return await reply.json(call.request, msgspec.json.encode(await self._door.scale(call.actor, call.route.ref)))
+
+    async def _update_scale(self, call: Call) -> web.Response:
+        document, options = await self._document(call, self._options(call, "UpdateOptions"))
+        stored = await self._door.update(call.actor, call.route.ref, document, options, subresource="scale")
+        return await reply.json(call.request, stored.json(), warnings=options.warnings or ())
+
+    async def _patch_scale(self, call: Call) -> web.Response:
+        stored, options = await self._patched(call)
+        return await reply.json(call.request, stored.json(), warnings=options.warnings or ())
+
+    async def _bind(self, call: Call) -> web.Response:
+        document, _ = await self._document(call, self._options(call, "CreateOptions"))
+        target = document.get("target")
+        node = target.get("name") if isinstance(target, dict) else None
+        if not isinstance(node, str) or not node:
+            raise BadRequest("a Binding must name its node in target.name")
+        metadata = document.get("metadata")
+        uid = metadata.get("uid", "") if isinstance(metadata, dict) else ""
+        await self._door.bind(call.actor, call.route.ref, node, uid=str(uid), cause=call.cause())
+        return await reply.json(call.request, reply.success(code=201), code=201)
+
+    async def _evict(self, call: Call) -> web.Response:
+        document, options = await self._document(call, self._options(call, "CreateOptions"))
+        name = (document.get("metadata") or {}).get("name", call.route.name)
+        if name != call.route.name:
+            raise BadRequest("name in URL does not match name in Eviction object")
+        asked = query.for_delete({}, document.get("deleteOptions"))
+        asked = msgspec.structs.replace(asked, dry_run=asked.dry_run or options.dry_run)
+        ref = Ref("pods", call.route.name, call.route.namespace)
+        if registry.BY_KEY["pods"] is not call.route.resource:
+            raise NotFound("only pods can be evicted")
+        await self._door.delete(call.actor, ref, asked)
+        return await reply.json(call.request, reply.success(code=201), code=201)
