@@ -140,6 +140,7 @@ class _Callback:
         self._loop = asyncio.get_running_loop()
         self._descriptor = handle.getsockopt(zmq.FD)
         self._loop.add_reader(self._descriptor, self.drain)
+        self._loop.call_soon(self.drain)  # the edge comes only after a look that found nothing
 
     def drain(self) -> None:
         while not self.handle.closed:
@@ -297,7 +298,7 @@ class ZmqListener:
 
     def _connection_event(self, parts: list[bytes]) -> None:
         event = parse_monitor_message(parts)
-        descriptor = event["value"]
+        descriptor = int(event["value"])
         if event["event"] == zmq.EVENT_ACCEPTED:
             name = _name_of(descriptor)
             if name is None:
