@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import os
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from common.errors import Unavailable
+from common.wire import keys
 
 CA_DAYS = 3650
 LEAF_DAYS = 365
@@ -63,23 +63,6 @@ def server_names(addresses: Sequence[str], host_name: str, domain: str) -> tuple
     return tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", host_name, *addresses, *service)))
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace `path` atomically with a file that only its owner reads, durable before the return."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _read(folder: Path, name: str) -> Pair | None:
     certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
     if not key.exists() and not certificate.exists():
@@ -111,8 +94,8 @@ def _private(pair: Pair) -> ec.EllipticCurvePrivateKey:
 def _write(folder: Path, name: str, pair: Pair) -> None:
     """The key first: a certificate without its key would look damaged, a key without its certificate too; both are
     written before anything else refers to them."""
-    write_private(folder / f"{name}.key", pair.key)
-    write_private(folder / f"{name}.crt", pair.certificate)
+    keys.write_secret(folder / f"{name}.key", pair.key)
+    keys.write_secret(folder / f"{name}.crt", pair.certificate)
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -18,7 +18,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     of them in the kubeconfig; they go into the server's certificate.
     node_grace_s: silence after which a node's Ready becomes Unknown. eviction_s: how long pods tolerate an unready or
     unreachable node unless they say otherwise. heartbeat_s: how often an agent reports that it lives.
-    history_s: how long past revisions stay readable. event_ttl_s: how long Events live.
+    history_s: how long past revisions stay readable. event_ttl_s: how long Events live. kubeconfig_out: where else the
+    administrator's kubeconfig is written; kctl's configuration goes beside it.
     """
 
     data_dir: str = "/var/lib/kmaster"
@@ -26,9 +27,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bind: str = "0.0.0.0"
     advertise: tuple[str, ...] = ()
 
-    https_port: int = 6443
-    control_port: int = 6444
-    stream_port: int = 6445
+    api_port: int = 6443
+    agents_port: int = 6444
+    streams_port: int = 6445
     native_port: int = 6446
 
     kubeconfig_out: str = ""
@@ -59,8 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def check(settings: Settings) -> None:
     """Raises BadRequest with a sentence for values that cannot work together."""
     ports = {
-        "--https-port": settings.https_port, "--control-port": settings.control_port,
-        "--stream-port": settings.stream_port, "--native-port": settings.native_port,
+        "--api-port": settings.api_port, "--agents-port": settings.agents_port,
+        "--streams-port": settings.streams_port, "--native-port": settings.native_port,
     }  # fmt: skip
     seen: dict[int, str] = {}
     for name, port in ports.items():

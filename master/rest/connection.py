@@ -69,7 +69,7 @@ class Connection(web.RequestHandler):
         if self.stream is not None:
             self.stream.cancel()
 
-    def handle_error(
+    def answer_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """aiohttp's hook for what it could not parse (400) and for what our code raised (500)."""
@@ -86,6 +86,8 @@ class Connection(web.RequestHandler):
             response = reply.bug()
         response.force_close()
         return response
+
+    handle_error = answer_error
 
 
 class HttpServer(web.Server):

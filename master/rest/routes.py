@@ -51,12 +51,14 @@ def parse(parts: list[str]) -> Route:
         group, version, rest = "", parts[1], parts[2:]
     else:
         group, version, rest = parts[1], parts[2], parts[3:]
+    if "" in rest:
+        raise NotFound(NOT_SERVED)
     namespace = ""
     namespaced = len(rest) > 2 and rest[0] == "namespaces" and not (not group and rest[2] in _OF_NAMESPACE and len(rest) == 3)
     if namespaced:
         namespace, rest = rest[1], rest[2:]
     resource = _BY_PATH.get((group, version, rest[0]))
-    if resource is None or len(rest) > 3 or (namespace and not resource.namespaced) or "" in rest:
+    if resource is None or len(rest) > 3 or (namespace and not resource.namespaced):
         raise NotFound(NOT_SERVED)
     name = rest[1] if len(rest) > 1 else ""
     if name and resource.namespaced and not namespace:
