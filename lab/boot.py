@@ -73,7 +73,8 @@ for group in /sys/fs/cgroup /sys/fs/cgroup/*; do
 done
 """
 _SPAWN = _ENTER + 'log=$1; shift; echo $$; exec "$@" >>"$log" 2>&1 </dev/null\n'
-_RUN = _ENTER + 'exec "$@"\n'
+_RUN = _ENTER + 'exec setpriv --pdeathsig KILL "$@"\n'
+"""nsenter forks to enter the pid namespace: a command that is given up must end with it."""
 
 
 class HostPlace(msgspec.Struct, frozen=True):

@@ -93,6 +93,11 @@ def _add_address(ip: IPRoute, index: int, host_address: str) -> None:
             raise
 
 
+def _mac(lab_id: str, host_address: str) -> str:
+    """The same after each boot, as a network card's is: its neighbours remember it."""
+    return f"02:73:74:{lab_id[:2]}:{lab_id[2:]}:{int(host_address.rsplit('.', 1)[1]):02x}"
+
+
 def _create_namespace(name: str) -> None:
     if not (NETNS_FOLDER / name).exists():
         netns.create(name)
@@ -125,7 +130,8 @@ def ensure_host(lab_id: str, host: str, host_address: str) -> None:
     _create_namespace(name)
     with IPRoute(netns=switch) as ip:
         if _index(ip, host) is None:
-            ip.link("add", ifname=host, kind="veth", peer={"ifname": "eth0", "net_ns_fd": name})
+            peer = {"ifname": "eth0", "net_ns_fd": name, "address": _mac(lab_id, host_address)}
+            ip.link("add", ifname=host, kind="veth", peer=peer)
     with IPRoute(netns=name) as ip:
         index = _index(ip, "eth0")
         if index is None:  # its other end is left from a namespace that is gone

@@ -23,6 +23,7 @@ PACKAGES = {
     "nft": "nftables",
     "nsenter": "util-linux",
     "runc": "runc",
+    "setpriv": "util-linux",
     "setsid": "util-linux",
     "unshare": "util-linux",
 }
