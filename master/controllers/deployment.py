@@ -35,13 +35,14 @@ SETS = replicaset.RESOURCE
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What one pass decides on. old and all are ordered from oldest to newest. pods: unfinished pods of each set, by the
-    set's name, terminating ones included; counted only where it matters (Recreate, at most one)."""
+    """What one pass decides on. old and all are ordered from oldest to newest. sizes: of each set, by its name. unfinished:
+    pods of each set that may still run, terminating ones included."""
 
     deployment: Deployment
     new: ReplicaSet | None
     old: list[ReplicaSet]
-    pods: dict[str, int]
+    sizes: dict[str, rollout.Size]
+    unfinished: dict[str, int]
     bounds: rollout.Limits
 
     @property
@@ -53,9 +54,7 @@ class Facts(msgspec.Struct, frozen=True):
         return [item for item in self.old if item.spec.replicas > 0]
 
     def size(self, item: ReplicaSet) -> rollout.Size:
-        name = item.metadata.name
-        present = self.pods.get(name, item.status.replicas)
-        return rollout.Size(name, item.spec.replicas, present, item.status.available_replicas)
+        return self.sizes[item.metadata.name]
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -80,7 +79,7 @@ def reconcile(view: ReadView, key: Ref, now: float) -> Outcome:
     claim = claims.claim(view, ReplicaSet, owner, selector=selector)
     if claim.changes:
         return Outcome(tuple(claim.changes))
-    facts = _facts(view, deployment, claim.mine)
+    facts = _facts(view, deployment, claim.mine, now=now)
     plan = _plan(facts)
     changes: list[ObjectChange] = []
     if plan.make is not None:
@@ -106,16 +105,20 @@ def reconcile(view: ReadView, key: Ref, now: float) -> Outcome:
 # ---------------------------------------------------------------------- facts
 
 
-def _facts(view: ReadView, deployment: Deployment, sets: list[ReplicaSet]) -> Facts:
+def _facts(view: ReadView, deployment: Deployment, sets: list[ReplicaSet], *, now: float) -> Facts:
+    """Subtle: pods are counted themselves; the sets' statuses lag behind what was decided, and would let too many in."""
     new = revisions.newest_of(deployment, [s for s in sets if s.metadata.deletion_timestamp is None])
     old = [item for item in revisions.by_age(sets) if new is None or item.metadata.uid != new.metadata.uid]
     single = replicaset.at_most_one(deployment.spec.template)
-    pods: dict[str, int] = {}
-    if single or deployment.spec.strategy.type == "Recreate":
-        for item in sets:
-            mine = view.owned(Pod, "pods", item.metadata.uid)
-            pods[item.metadata.name] = sum(not pod.finished for pod in mine)
-    return Facts(deployment, new, old, pods, _bounds(deployment, single))
+    sizes, unfinished = {}, {}
+    for item in sets:
+        name = item.metadata.name
+        pods = [pod for pod in view.owned(Pod, "pods", item.metadata.uid) if not pod.finished]
+        active = [pod for pod in pods if replicaset.is_active(pod)]
+        available = sum(replicaset.available_in_s(pod, item.spec.min_ready_seconds, now) == 0 for pod in active)
+        sizes[name] = rollout.Size(name, item.spec.replicas, len(pods if single else active), available)
+        unfinished[name] = len(pods)
+    return Facts(deployment, new, old, sizes, unfinished, _bounds(deployment, single))
 
 
 def _bounds(deployment: Deployment, single: bool) -> rollout.Limits:
@@ -180,7 +183,7 @@ def _scaled(facts: Facts) -> dict[str, int]:
 def _recreate(facts: Facts) -> Plan:
     if facts.active_old:
         return Plan(sizes={item.metadata.name: 0 for item in facts.active_old})
-    if any(facts.pods.get(item.metadata.name, 0) for item in facts.old):
+    if any(facts.unfinished[item.metadata.name] for item in facts.old):
         return Plan()
     desired = facts.deployment.spec.replicas
     if facts.new is None:

@@ -1,0 +1,131 @@
+"""Node lifecycle: a node's conditions become taints, which keep pods away (NoSchedule) or drive them out (NoExecute).
+
+    Ready False    → node.kubernetes.io/not-ready    NoSchedule, NoExecute
+    Ready Unknown  → node.kubernetes.io/unreachable  NoSchedule, NoExecute
+    MemoryPressure, DiskPressure, PIDPressure, NetworkUnavailable True → their keys, NoSchedule
+    spec.unschedulable → node.kubernetes.io/unschedulable NoSchedule
+
+It writes the taints of these keys and no others; that nodes fall silent is noticed by dispatch, and the pods are deleted by taint eviction.
+
+Subtle: when no node at all is ready, the fault is rather in the network or in the master, and nothing may be evicted: then
+NoExecute taints are not set, and those that were set are taken back. Nodes neither fall silent nor come back in the same instant,
+so a node's NoExecute waits for a window after its own silence began, and after the first other one was ready again.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+
+from common.clock import parse_rfc3339
+from common.objects import node as nodes
+from common.objects.node import Node, Taint
+from master.api.contract import Actor, PatchObject, Ref, Role
+from master.controllers.controller import NOTHING, Controller, Outcome, Seen, cause, event, itself, revision, timestamp
+from master.controllers.settings import ControllerSettings
+from master.controllers.view import ReadView
+
+ACTOR = Actor("system:controller:node-lifecycle-controller", Role.NODE_LIFECYCLE)
+
+PRESSURES = {
+    "MemoryPressure": "node.kubernetes.io/memory-pressure",
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
+    "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
+}
+OWN_KEYS = frozenset({nodes.TAINT_NOT_READY, nodes.TAINT_UNREACHABLE, nodes.TAINT_UNSCHEDULABLE, *PRESSURES.values()})
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """taints: (key, effect) pairs that the node should carry of ours. wait_s: until one more is due. why: in a sentence."""
+
+    taints: tuple[tuple[str, str], ...]
+    why: str
+    wait_s: float | None = None
+
+
+def is_ready(node: Node) -> bool:
+    ready = node.condition("Ready")
+    return ready is not None and ready.status == "True"
+
+
+def _since(node: Node) -> float:
+    """When its condition Ready last changed; long ago, when it does not say."""
+    ready = node.condition("Ready")
+    return parse_rfc3339(ready.last_transition_time) if ready is not None and ready.last_transition_time else 0.0
+
+
+def ready_since(all_nodes: list[Node]) -> float | None:
+    """Since when at least one node has been ready, as far as the present ones tell; None when none is."""
+    return min((_since(node) for node in all_nodes if is_ready(node)), default=None)
+
+
+def wanted_taints(node: Node, *, others_ready_since: float | None, window_s: float, now: float) -> Wanted:
+    """What follows from the node's state. others_ready_since: as `ready_since` of all nodes."""
+    taints = [(key, "NoSchedule") for kind, key in PRESSURES.items() if (c := node.condition(kind)) is not None and c.status == "True"]
+    if node.spec.unschedulable:
+        taints.append((nodes.TAINT_UNSCHEDULABLE, "NoSchedule"))
+    ready = node.condition("Ready")
+    if ready is None:
+        return Wanted((*taints, (nodes.TAINT_NOT_READY, "NoSchedule")), "it has never said that it is ready")
+    if ready.status == "True":
+        return Wanted(tuple(taints), "it is ready" if not taints else "it is ready, with " + ", ".join(key for key, _ in taints))
+    key = nodes.TAINT_UNREACHABLE if ready.status == "Unknown" else nodes.TAINT_NOT_READY
+    taints.append((key, "NoSchedule"))
+    why = f"its condition Ready is {ready.status} ({ready.reason or 'no reason given'}) since {ready.last_transition_time}"
+    if others_ready_since is None:
+        return Wanted(tuple(taints), f"{why}; no node is ready, so nothing is evicted")
+    wait_s = max(_since(node), others_ready_since) + window_s - now
+    if wait_s > 0:
+        return Wanted(tuple(taints), why, wait_s)
+    return Wanted((*taints, (key, "NoExecute")), why)
+
+
+def reconcile(settings: ControllerSettings, view: ReadView, key: Ref, now: float) -> Outcome:
+    node = view.get(Node, key)
+    if node is None or node.metadata.deletion_timestamp is not None:
+        return NOTHING
+    others = ready_since(view.list(Node, "nodes"))
+    wanted = wanted_taints(node, others_ready_since=others, window_s=settings.disruption_window_s, now=now)
+    present = {(t.key, t.effect): t for t in node.spec.taints if t.key in OWN_KEYS}
+    if set(present) == set(wanted.taints):
+        return Outcome((), wanted.wait_s)
+    added = [pair for pair in wanted.taints if pair not in present]
+    taken = [pair for pair in present if pair not in wanted.taints]
+    kept = [t for t in node.spec.taints if t.key not in OWN_KEYS or (t.key, t.effect) in wanted.taints]
+    documents = [_document(taint) for taint in kept]
+    documents += [{"key": k, "effect": effect, "timeAdded": timestamp(now)} for k, effect in added]
+    why = f"node {node.metadata.name}: {wanted.why}; " + "; ".join(
+        [f"taint {k}:{effect} added" for k, effect in added] + [f"taint {k}:{effect} removed" for k, effect in taken]
+    )
+    patch = PatchObject(
+        key, {"spec": {"taints": documents or None}}, cause(ACTOR, "NodeTaints", why, node),
+        uid=node.metadata.uid, expected=revision(node),
+    )  # fmt: skip
+    changes = [patch]
+    if any(key_ in (nodes.TAINT_NOT_READY, nodes.TAINT_UNREACHABLE) and effect == "NoSchedule" for key_, effect in added):
+        message = f"Node {node.metadata.name} status is now: NodeNotReady"
+        changes.append(event(key, node, kind="Node", reason="NodeNotReady", message=message, actor=ACTOR))  # type: ignore[arg-type]
+    return Outcome(tuple(changes), wanted.wait_s)
+
+
+def _document(taint: Taint) -> dict[str, str]:
+    document = {"key": taint.key, "effect": taint.effect}
+    if taint.value:
+        document["value"] = taint.value
+    if taint.time_added:
+        document["timeAdded"] = taint.time_added
+    return document
+
+
+def of_node(view: ReadView, seen: Seen) -> list[Ref]:
+    """The node itself; all of them when this one's readiness changed, as it decides whether others may be evicted."""
+    readiness = {is_ready(version) for version in seen.versions if isinstance(version, Node)}
+    if len(readiness) == 1 and len(seen.versions) == 2:
+        return itself(view, seen)
+    return [Ref("nodes", node.metadata.name) for node in view.list(Node, "nodes")]
+
+
+def controller(settings: ControllerSettings) -> Controller:
+    return Controller("node-lifecycle-controller", ACTOR, {"nodes": of_node}, partial(reconcile, settings), workers=1)

@@ -1,0 +1,41 @@
+"""All controllers, as one literal, and what runs them. Adding one is a file and a line here."""
+
+from __future__ import annotations
+
+from common.clock import Clock
+from master.api.contract import Door
+from master.controllers import (
+    deployment, garbage, namespace, node_ipam, node_lifecycle, pod_gc, replicaset, service_account, taint_eviction,
+)  # fmt: skip
+from master.controllers.controller import Controller
+from master.controllers.loop import Loop
+from master.controllers.settings import ControllerSettings
+
+
+def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
+    return (
+        node_lifecycle.controller(settings),
+        node_ipam.controller(settings),
+        taint_eviction.CONTROLLER,
+        pod_gc.controller(settings),
+        service_account.CONTROLLER,
+        namespace.CONTROLLER,
+        deployment.CONTROLLER,
+        replicaset.CONTROLLER,
+        garbage.CONTROLLER,
+    )
+
+
+class Controllers:
+    """`await Controllers(door, clock, settings).run()`: all of them, until cancelled."""
+
+    def __init__(self, door: Door, clock: Clock, settings: ControllerSettings = ControllerSettings()) -> None:
+        self._loop = Loop(door, clock, controllers(settings))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued, worked on or timed, in any of them."""
+        return self._loop.idle
+
+    async def run(self) -> None:
+        await self._loop.run()
