@@ -68,9 +68,9 @@ def test_an_owner_in_the_foreground_waits_for_those_that_block_it():
 
 def test_a_dependent_that_does_not_block_is_deleted_but_not_waited_for():
     cluster = Cluster(leaving(RS, "foregroundDeletion"), owned(reference(RS, block=False)))
+    assert isinstance(garbage.reconcile(cluster.view, POD, 0.0).changes[0], DeleteObject)
     cluster.run(garbage.CONTROLLER, Ref("replicasets.apps", "web", "default"))
     assert cluster.view.current(Ref("replicasets.apps", "web", "default")).metadata.finalizers == ()
-    assert isinstance(garbage.reconcile(cluster.view, POD, 0.0).changes[0], DeleteObject)
 
 
 def test_foreground_deletion_goes_down_the_tree():
