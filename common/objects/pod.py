@@ -97,6 +97,7 @@ class PodSpec(meta.View):
     volumes: tuple[dict, ...] = ()
     affinity: dict | None = None
     topology_spread_constraints: tuple[dict, ...] = ()
+    security_context: dict | None = None
 
 
 class ContainerStateWaiting(meta.View):

@@ -1,0 +1,132 @@
+"""One container: what it needs next in order to run.
+
+      no try, or the last one ended and is to run again
+                │ crash back-off over? (10 s doubling to 300 s; forgotten after 10 min of running; the first restart is at once)
+                │ environment complete? else CreateContainerConfigError
+                │ image there? else ErrImagePull, ImagePullBackOff
+                ▼
+            CreateContainer ── refused: CreateContainerError, tried again with back-off
+                ▼
+            StartContainer ─── refused: the try counts as ended (StartError), so the crash back-off applies
+                ▼
+             running
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent.lifecycle import environment, life, specs
+from agent.lifecycle.life import Action, ContainerLife, Note, Wait, Waiting, replace
+from agent.lifecycle.scene import Scene, Tried
+from agent.runtime.contract import ObservedContainer, State
+from common.objects import pod as pods
+
+
+class Advance(msgspec.Struct, frozen=True):
+    """action None: it runs, or waits for something that will be noticed."""
+
+    life: ContainerLife
+    action: Action | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def field_path(container: pods.Container, *, init: bool) -> str:
+    return f"spec.{'initContainers' if init else 'containers'}{{{container.name}}}"
+
+
+def advance(scene: Scene, container: pods.Container, *, init: bool = False) -> Advance:
+    """The next operation for a container that is wanted. The scene has a ready sandbox."""
+    memory = scene.life.of(container.name)
+    latest = scene.latest(container.name)
+    if latest is not None and latest.here and latest.container.state is State.CREATED:
+        if memory.start_failed != latest.container.id:
+            if scene.now.mono < memory.retry_at:
+                return Advance(memory, Wait(memory.retry_at))
+            return Advance(memory, life.StartContainer(container.name, latest.container.id))
+    memory, notes = _judge_exit(scene, container, memory, latest, init=init)
+    if scene.now.mono < memory.crash_until:
+        return Advance(memory, Wait(memory.crash_until), notes)
+    return _create(scene, container, memory, notes=notes, init=init)
+
+
+def _judge_exit(
+    scene: Scene, container: pods.Container, memory: ContainerLife, latest: Tried | None, *, init: bool
+) -> tuple[ContainerLife, tuple[Note, ...]]:
+    """Answer an end that was not answered yet with a back-off. A sandbox' own end is not the container's fault."""
+    if latest is None or latest.container.id == memory.judged_exit or latest.container.state is State.RUNNING:
+        return memory, ()
+    ended = latest.container
+    if not latest.here:
+        return replace(memory, judged_exit=ended.id), ()
+    if memory.crash_backoff_s <= 0 or ran_s(ended) >= life.CRASH_BACKOFF_RESET_S:
+        return replace(memory, judged_exit=ended.id, crash_backoff_s=life.CRASH_BACKOFF_FIRST_S, crash_until=0.0), ()
+    delay_s = memory.crash_backoff_s
+    meta = scene.pod.metadata
+    who = f"{meta.name}_{meta.namespace}({meta.uid})"
+    message = f"back-off {life.duration(delay_s)} restarting failed container={container.name} pod={who}"
+    memory = replace(
+        memory,
+        judged_exit=ended.id,
+        crash_until=scene.now.mono + delay_s,
+        crash_backoff_s=life.doubled(delay_s, first_s=life.CRASH_BACKOFF_FIRST_S, most_s=life.CRASH_BACKOFF_MAX_S),
+        waiting=Waiting("CrashLoopBackOff", message),
+    )
+    text = f"Back-off restarting failed container {container.name} in pod {who}"
+    return memory, (Note("Warning", "BackOff", text, field_path(container, init=init)),)
+
+
+def ran_s(ended: ObservedContainer) -> float:
+    return max(0.0, (ended.finished_at or 0.0) - ended.started_at) if ended.started_at else 0.0
+
+
+def _create(
+    scene: Scene, container: pods.Container, memory: ContainerLife, *, notes: tuple[Note, ...], init: bool
+) -> Advance:
+    sandbox = scene.sandbox
+    assert sandbox is not None
+    pod_ip = "" if scene.pod.spec.host_network else sandbox.ip
+    env = environment.resolve(scene.pod, container, host=scene.host, pod_ip=pod_ip)
+    if isinstance(env, Waiting):
+        if memory.waiting != env and env.reason == environment.CONFIG_ERROR:
+            notes += (Note("Warning", "Failed", f"Error: {env.message}", field_path(container, init=init)),)
+        return Advance(replace(memory, waiting=env), None, notes)
+    if not memory.image_id:
+        memory, action, more = _image(scene, container, memory, init=init)
+        return Advance(memory, action, notes + more)
+    if scene.now.mono < memory.retry_at:
+        return Advance(memory, Wait(memory.retry_at), notes)
+    spec = specs.container(
+        scene.pod, container, attempt=scene.attempt(container.name), image=memory.image_id, env=env, host=scene.host
+    )
+    return Advance(memory, life.CreateContainer(sandbox.id, spec), notes)
+
+
+def _image(
+    scene: Scene, container: pods.Container, memory: ContainerLife, *, init: bool
+) -> tuple[ContainerLife, Action, tuple[Note, ...]]:
+    notes: tuple[Note, ...] = ()
+    if scene.now.mono < memory.pull_until:
+        if scene.now.mono < memory.pull_shown_until:
+            return memory, Wait(memory.pull_shown_until), ()
+        backing_off = Waiting("ImagePullBackOff", f'Back-off pulling image "{container.image}": {memory.pull_error}')
+        if memory.waiting != backing_off:
+            path = field_path(container, init=init)
+            notes = (
+                Note("Normal", "BackOff", f'Back-off pulling image "{container.image}"', path),
+                Note("Warning", "Failed", "Error: ImagePullBackOff", path),
+            )
+        return replace(memory, waiting=backing_off), Wait(memory.pull_until), notes
+    if scene.now.mono < memory.retry_at:
+        return memory, Wait(memory.retry_at), ()
+    policy = container.image_pull_policy or default_pull_policy(container.image)
+    return memory, life.EnsureImage(container.name, container.image, policy), notes
+
+
+def default_pull_policy(image: str) -> str:
+    """Always for `:latest` or no tag at all."""
+    name = image.rpartition("/")[2]
+    if "@" in name:
+        return "IfNotPresent"
+    tag = name.partition(":")[2]
+    return "Always" if tag in ("", "latest") else "IfNotPresent"

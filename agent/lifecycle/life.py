@@ -1,0 +1,224 @@
+"""The nouns of a pod's life on its node: memory, actions, outcomes, notes.
+
+`PodLife` is what a worker remembers between two steps. It is replaced, never changed; losing it (a restart of the agent)
+costs back-off times and the words of past errors, nothing else, since the rest is read from the runtime.
+
+An `Action` is one operation towards the runtime; its outcome comes back through `learn`. A `Note` becomes a Kubernetes
+Event. `Moment` carries two times: `mono`, the event loop's, for delays; `wall` for what people read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from agent.runtime import contract
+
+CRASH_BACKOFF_FIRST_S = 10.0
+CRASH_BACKOFF_MAX_S = 300.0
+CRASH_BACKOFF_RESET_S = 600.0
+PULL_BACKOFF_FIRST_S = 10.0
+PULL_BACKOFF_MAX_S = 300.0
+PULL_ERROR_SHOWN_S = 2.5
+"""How long ErrImagePull is shown before it becomes ImagePullBackOff."""
+RETRY_FIRST_S = 1.0
+RETRY_MAX_S = 60.0
+
+
+class Moment(msgspec.Struct, frozen=True):
+    wall: float
+    mono: float
+
+
+class Host(msgspec.Struct, frozen=True):
+    """What a pod's life depends on besides the pod. configs: (kind, namespace, name) to the document, None when the master
+    says there is none; what has not arrived yet is missing. memory_bytes, cpu_milli: the node's allocatable."""
+
+    node: str = ""
+    addresses: tuple[str, ...] = ()
+    log_root: str = "/var/log/pods"
+    cgroup_root: str = ""
+    volume_root: str = "/var/lib/kagent/pods"
+    cpu_milli: int = 0
+    memory_bytes: int = 0
+    runtime: str = "containerd"
+    configs: Mapping[tuple[str, str, str], dict | None] = {}
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Why a container does not run, in Kubernetes' words."""
+
+    reason: str
+    message: str = ""
+
+
+class ContainerLife(msgspec.Struct, frozen=True):
+    """Of one container. image_id: the image for the next start, "" until looked for. judged_exit: the container id whose end
+    has been answered with a back-off; start_failed: the one that the runtime refused to start. Times are `Moment.mono`."""
+
+    image_id: str = ""
+    waiting: Waiting | None = None
+    judged_exit: str = ""
+    start_failed: str = ""
+    crash_backoff_s: float = 0.0
+    crash_until: float = 0.0
+    pull_backoff_s: float = 0.0
+    pull_until: float = 0.0
+    pull_shown_until: float = 0.0
+    pull_error: str = ""
+    retry_s: float = 0.0
+    retry_at: float = 0.0
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A pod condition with the time of its last change of status, as text."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    since: str = ""
+
+
+class PodLife(msgspec.Struct, frozen=True):
+    """live: a master confirmed the assignment to this very process. forgotten: the object is gone, end it at once.
+    finished: the phase in which it ended by itself. blocked: it asks for what it cannot have. stopped: sandboxes already stopped.
+    restarts: counts known from an earlier status, a floor for containers that the runtime no longer shows.
+    removing: sandboxes are being removed, so that the last status stays as it is. kill_until: when the grace period ends."""
+
+    live: bool = False
+    forgotten: bool = False
+    finished: str = ""
+    blocked: bool = False
+    volumes_ready: bool = False
+    containers: dict[str, ContainerLife] = {}
+    restarts: dict[str, int] = {}
+    stopped: tuple[str, ...] = ()
+    removing: bool = False
+    kill_until: float | None = None
+    kill_noted: bool = False
+    retry_s: float = 0.0
+    retry_at: float = 0.0
+    sandbox_error: str = ""
+    start_time: str = ""
+    ip: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+    def of(self, name: str) -> ContainerLife:
+        return self.containers.get(name, _NEW)
+
+    def having(self, name: str, container: ContainerLife) -> PodLife:
+        return msgspec.structs.replace(self, containers={**self.containers, name: container})
+
+
+_NEW = ContainerLife()
+replace = msgspec.structs.replace
+
+
+class Action(msgspec.Struct, frozen=True):
+    """The root of all operations."""
+
+
+class PrepareVolumes(Action):
+    """Make the pod's volumes on the host; `plan` is what `volumes.plan` returned."""
+
+    plan: tuple[msgspec.Struct, ...]
+
+
+class EnsureImage(Action):
+    """policy: Always, IfNotPresent, Never."""
+
+    container: str
+    image: str
+    policy: str
+
+
+class CreateSandbox(Action):
+    spec: contract.SandboxSpec
+
+
+class CreateContainer(Action):
+    sandbox_id: str
+    spec: contract.ContainerSpec
+
+
+class StartContainer(Action):
+    container: str
+    container_id: str
+
+
+class StopContainers(Action):
+    """All at once, so that they share one grace period. names: for the log."""
+
+    container_ids: tuple[str, ...]
+    grace_s: float
+    names: tuple[str, ...] = ()
+
+
+class StopSandbox(Action):
+    sandbox_id: str
+
+
+class RemoveContainer(Action):
+    """log_path: the container's log below the pod's log folder, which goes with it; "" keeps it."""
+
+    container_id: str
+    log_path: str = ""
+
+
+class RemoveSandbox(Action):
+    sandbox_id: str
+
+
+class Wait(Action):
+    """Nothing to do before this time (`Moment.mono`), unless something happens."""
+
+    until: float
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of an action. value: an id, if it returns one. error, kind: the runtime's words and well-known reason.
+    retryable: the runtime was away or late, which says nothing about the pod. took_s: how long it took."""
+
+    value: str = ""
+    error: str = ""
+    kind: str = ""
+    retryable: bool = False
+    took_s: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.error or self.kind)
+
+
+class Note(msgspec.Struct, frozen=True):
+    """type: Normal or Warning. field_path as in Kubernetes' Events: `spec.containers{web}`."""
+
+    type: str
+    reason: str
+    message: str
+    field_path: str = ""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """action None: nothing to do until something happens. gone: nothing of the pod is left on this host."""
+
+    life: PodLife
+    action: Action | None = None
+    notes: tuple[Note, ...] = ()
+    gone: bool = False
+
+
+def doubled(current_s: float, *, first_s: float, most_s: float) -> float:
+    """The back-off that follows `current_s`."""
+    return first_s if current_s <= 0 else min(current_s * 2, most_s)
+
+
+def duration(seconds: float) -> str:
+    """As Go prints a duration of whole seconds: 10s, 1m20s, 5m0s, 1h0m0s."""
+    whole = int(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

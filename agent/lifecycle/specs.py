@@ -1,0 +1,112 @@
+"""From the pod's document to what a runtime is asked for: sandbox and container specs, limits, paths.
+
+Owns Kubernetes' numbers: CPU shares and quota come from milli-cores (the runtime adapter does that last conversion), the
+OOM score from the quality of service, log paths `NAMESPACE_NAME_UID/CONTAINER/ATTEMPT.log`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.lifecycle.environment import expand
+from agent.lifecycle.life import Host
+from agent.runtime import contract
+from common.objects import pod as pods
+from common.objects import quantity
+
+HOSTNAME_MOST = 63
+OOM_GUARANTEED = -997
+OOM_BEST_EFFORT = 1000
+
+
+def log_directory(pod: pods.Pod, host: Host) -> str:
+    meta = pod.metadata
+    return f"{host.log_root}/{meta.namespace}_{meta.name}_{meta.uid}"
+
+
+def log_path(container: str, attempt: int) -> str:
+    """Relative to `log_directory`."""
+    return f"{container}/{attempt}.log"
+
+
+def sandbox(pod: pods.Pod, attempt: int, host: Host) -> contract.SandboxSpec:
+    meta = pod.metadata
+    return contract.SandboxSpec(
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        attempt=attempt,
+        hostname=(pod.spec.hostname or meta.name)[:HOSTNAME_MOST].rstrip("-."),
+        log_directory=log_directory(pod, host),
+        cgroup_parent=f"{host.cgroup_root}/pod{meta.uid}" if host.cgroup_root else "",
+        host_network=pod.spec.host_network,
+        labels=dict(meta.labels),
+        annotations=dict(meta.annotations),
+    )
+
+
+def _security(pod: pods.Pod, container: pods.Container) -> Mapping:
+    return {**(pod.spec.security_context or {}), **(container.security_context or {})}
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def container(
+    pod: pods.Pod, container: pods.Container, *, attempt: int, image: str, env: Mapping[str, str], host: Host
+) -> contract.ContainerSpec:
+    security = _security(pod, container)
+    return contract.ContainerSpec(
+        name=container.name,
+        attempt=attempt,
+        image=image,
+        command=tuple(expand(word, env) for word in container.command),
+        args=tuple(expand(word, env) for word in container.args),
+        env=tuple(env.items()),
+        working_dir=container.working_dir,
+        log_path=log_path(container.name, attempt),
+        resources=limits(pod, container, host),
+        tty=container.tty,
+        stdin=container.stdin,
+        read_only_root=bool(security.get("readOnlyRootFilesystem")),
+        privileged=bool(security.get("privileged")),
+        run_as_user=_integer(security.get("runAsUser")),
+        run_as_group=_integer(security.get("runAsGroup")),
+    )
+
+
+def limits(pod: pods.Pod, container: pods.Container, host: Host) -> contract.ResourceLimits:
+    """A missing request is the limit, as in Kubernetes."""
+    asked = {**container.resources.limits, **container.resources.requests}
+    return contract.ResourceLimits(
+        cpu_milli=quantity.milli(container.resources.limits.get("cpu", 0)),
+        memory_bytes=quantity.value(container.resources.limits.get("memory", 0)),
+        cpu_request_milli=quantity.milli(asked.get("cpu", 0)),
+        oom_score_adj=oom_score_adj(pod, quantity.value(asked.get("memory", 0)), host.memory_bytes),
+    )
+
+
+def oom_score_adj(pod: pods.Pod, request_bytes: int, node_bytes: int) -> int:
+    """As the kubelet computes it: the more of the node's memory was asked for, the less likely to be killed."""
+    quality = qos(pod)
+    if quality == "Guaranteed":
+        return OOM_GUARANTEED
+    if quality == "BestEffort" or node_bytes <= 0:
+        return OOM_BEST_EFFORT
+    share = OOM_BEST_EFFORT - 1000 * request_bytes // node_bytes
+    return max(1000 + OOM_GUARANTEED, min(share, OOM_BEST_EFFORT - 1))
+
+
+def qos(pod: pods.Pod) -> str:
+    """Guaranteed when every container's limits and requests for CPU and memory are given and equal; BestEffort when none is."""
+    if pod.status.qos_class:
+        return pod.status.qos_class
+    none, guaranteed = True, True
+    for each in pod.spec.containers + pod.spec.init_containers:
+        for resource in ("cpu", "memory"):
+            limit = quantity.of(resource, each.resources.limits.get(resource, 0))
+            request = quantity.of(resource, each.resources.requests.get(resource, limit if limit else 0))
+            none = none and not limit and not request
+            guaranteed = guaranteed and limit > 0 and limit == request
+    return "BestEffort" if none else "Guaranteed" if guaranteed else "Burstable"

@@ -1,0 +1,183 @@
+"""`step`: given a pod, what is remembered of it and what the runtime shows, the one operation to do next.
+
+                      deletion asked, or evicted, or object gone
+      ┌────────────────────────────────────────────────────────────┐
+      │                                                            ▼
+    run: sandbox → init containers in order → app containers     stop: containers (SIGTERM, grace, SIGKILL)
+      │                                                            │    → sandbox stopped
+      │ all ended and none is to run again                         │    → (deletion) sandbox removed → gone
+      ▼                                                            │
+    finished: sandbox stopped, containers kept for their logs ◄────┘ (evicted)
+
+A pod that must be at most one is never started before a master confirmed its assignment to this process.
+What is superfluous (tries older than the previous one, sandboxes without containers) is removed when nothing else is to do.
+"""
+
+from __future__ import annotations
+
+from agent.lifecycle import containers, life, specs, status
+from agent.lifecycle.life import Action, Host, Moment, Note, PodLife, Step, Wait, replace
+from agent.lifecycle.scene import Observation, Scene, initialized, is_sidecar, runs_here, succeeded_here, wanted
+from agent.runtime.contract import ObservedContainer, State
+from common.objects import meta
+from common.objects import pod as pods
+
+AT_MOST_ONE = "steersman.io/at-most-one"
+KEPT_TRIES = 2
+"""Per container: the newest and the one before it, for `kubectl logs --previous`."""
+
+
+def step(pod: pods.Pod, memory: PodLife, observed: Observation, *, now: Moment, host: Host) -> Step:
+    """Pure. The same input gives the same output; doing nothing is `action=None`, doing nothing yet is `Wait`."""
+    memory = _settled(Scene(pod, memory, observed, now, host))
+    scene = Scene(pod, memory, observed, now, host)
+    if memory.forgotten:
+        return _end(scene, grace_s=0.0, remove=True)
+    if pod.metadata.deletion_timestamp is not None:
+        given = pod.metadata.deletion_grace_period_seconds
+        return _end(scene, grace_s=_own_grace_s(pod) if given is None else float(given), remove=True)
+    if scene.phase_given or memory.finished:
+        return _end(scene, grace_s=_own_grace_s(pod), remove=False)
+    return _run(scene)
+
+
+def end_orphan(memory: PodLife, observed: Observation, *, now: Moment) -> Step:
+    """For a pod of which nothing is known but what runs: end it at once."""
+    return _end(Scene(pods.Pod(metadata=meta.Meta()), memory, observed, now, Host()), grace_s=0.0, remove=True)
+
+
+def _own_grace_s(pod: pods.Pod) -> float:
+    return float(pod.spec.termination_grace_period_seconds)
+
+
+def _settled(scene: Scene) -> PodLife:
+    """Forget the troubles of what now runs."""
+    memory = scene.life
+    for container in scene.running:
+        mine = memory.of(container.name)
+        if mine.waiting is not None or mine.retry_s or mine.pull_backoff_s or mine.image_id:
+            calm = replace(mine, waiting=None, retry_s=0.0, retry_at=0.0, pull_backoff_s=0.0, pull_until=0.0, image_id="")
+            memory = memory.having(container.name, calm)
+    if not memory.start_time:
+        memory = replace(memory, start_time=scene.pod.status.start_time or status.when(scene.now.wall))
+    return memory
+
+
+def _run(scene: Scene) -> Step:
+    pod, memory = scene.pod, scene.life
+    if pod.metadata.annotations.get(AT_MOST_ONE) == "true" and not memory.live:
+        return Step(memory, None)
+    phase = status.final_phase(scene)
+    if phase:
+        return _end(_with(scene, replace(memory, finished=phase)), grace_s=_own_grace_s(pod), remove=False)
+    if memory.blocked:
+        return Step(memory, None)
+    if scene.sandbox is None:
+        return _make_sandbox(scene)
+    forward = _advance_containers(scene)
+    if forward.action is None or isinstance(forward.action, Wait):
+        rubbish = _rubbish(scene)
+        if rubbish is not None:
+            return replace(forward, action=rubbish)
+    return forward
+
+
+def _with(scene: Scene, memory: PodLife) -> Scene:
+    return Scene(scene.pod, memory, scene.observed, scene.now, scene.host)
+
+
+def _make_sandbox(scene: Scene) -> Step:
+    """Clear away the network of what was before, then the next sandbox."""
+    memory = scene.life
+    for sandbox in scene.observed:
+        if sandbox.id not in memory.stopped:
+            return Step(memory, life.StopSandbox(sandbox.id))
+    if scene.now.mono < memory.retry_at:
+        return Step(memory, Wait(memory.retry_at))
+    attempt = max((s.attempt for s in scene.observed), default=-1) + 1
+    return Step(memory, life.CreateSandbox(specs.sandbox(scene.pod, attempt, scene.host)))
+
+
+def _advance_containers(scene: Scene) -> Step:
+    memory, soonest, notes = scene.life, None, ()
+    for container, init in _due(scene):
+        if not wanted(scene, container, init=init):
+            continue
+        advance = containers.advance(_with(scene, memory), container, init=init)
+        memory = memory.having(container.name, advance.life)
+        notes += advance.notes
+        if isinstance(advance.action, Wait):
+            soonest = min(soonest, advance.action.until) if soonest is not None else advance.action.until
+        elif advance.action is not None:
+            return Step(memory, advance.action, notes)
+    return Step(memory, Wait(soonest) if soonest is not None else None, notes)
+
+
+def _due(scene: Scene) -> list[tuple[pods.Container, bool]]:
+    """The containers whose turn it is, with whether each is an init container."""
+    apps = [(container, False) for container in scene.pod.spec.containers]
+    done = initialized(scene)
+    due: list[tuple[pods.Container, bool]] = []
+    for container in scene.pod.spec.init_containers:
+        if is_sidecar(container):
+            due.append((container, True))
+            if not done and not runs_here(scene, container.name):
+                return due
+        elif not done and not succeeded_here(scene, container.name):
+            return [*due, (container, True)]
+    return due + apps
+
+
+def _rubbish(scene: Scene) -> Action | None:
+    """A superfluous try or sandbox to remove, oldest first."""
+    for name in dict.fromkeys(c.name for s in scene.observed for c in s.containers):
+        for tried in scene.tries(name)[:-KEPT_TRIES]:
+            if tried.container.state is not State.RUNNING:
+                return life.RemoveContainer(tried.container.id, specs.log_path(name, tried.container.attempt))
+    current = scene.sandbox
+    for sandbox in scene.observed:
+        if sandbox is not current and not sandbox.containers and not sandbox.ready:
+            return life.RemoveSandbox(sandbox.id)
+    return None
+
+
+def _end(scene: Scene, *, grace_s: float, remove: bool) -> Step:
+    memory, notes = scene.life, ()
+    now_s = scene.now.mono
+    running = _ending_order(scene)
+    if now_s < memory.retry_at:
+        return Step(memory, Wait(memory.retry_at))
+    if running:
+        deadline = now_s + grace_s
+        if memory.kill_until is not None:
+            deadline = min(deadline, memory.kill_until)
+        if not memory.kill_noted:
+            notes = tuple(_killing(scene, container) for container in scene.running)
+        memory = replace(memory, kill_until=deadline, kill_noted=True)
+        stop = life.StopContainers(
+            tuple(c.id for c in running), max(0.0, deadline - now_s), tuple(c.name for c in running)
+        )
+        return Step(memory, stop, notes)
+    for sandbox in scene.observed:
+        if sandbox.id not in memory.stopped:
+            if sandbox.ready or remove:
+                return Step(memory, life.StopSandbox(sandbox.id))
+    if not remove:
+        return Step(memory, None)
+    memory = replace(memory, removing=True)
+    for sandbox in scene.observed:
+        return Step(memory, life.RemoveSandbox(sandbox.id))
+    return Step(memory, None, gone=True)
+
+
+def _ending_order(scene: Scene) -> list[ObservedContainer]:
+    """What to stop now: sidecars last, so that they serve the others to the end."""
+    sidecars = {c.name for c in scene.pod.spec.init_containers if is_sidecar(c)}
+    others = [c for c in scene.running if c.name not in sidecars]
+    return others or scene.running
+
+
+def _killing(scene: Scene, container: ObservedContainer) -> Note:
+    init = any(c.name == container.name for c in scene.pod.spec.init_containers)
+    path = f"spec.{'initContainers' if init else 'containers'}{{{container.name}}}"
+    return Note("Normal", "Killing", f"Stopping container {container.name}", path)
