@@ -21,13 +21,14 @@ KCTL_TIMEOUT_S = 20.0
 
 
 def wait_master(kubeconfig: Path, *, alive: Callable[[], bool], log: Path) -> Api:
-    """Wait until kmaster has written the kubeconfig and is ready. Raises LabFault with its last words when it ends."""
+    """Wait until kmaster has written the kubeconfig, with kctl.json beside it, and is ready. Raises LabFault with its last words
+    when it ends."""
     api: list[Api] = []
 
     def ready() -> bool:
         if not alive():
             raise LabFault(f"kmaster ended: {processes.tail(log)} (see {log})")
-        if not api and kubeconfig.exists():
+        if not api and kubeconfig.exists() and kubeconfig.with_name("kctl.json").exists():
             api.append(Api(kubeconfig))
         return bool(api) and api[0].ready()
 

@@ -12,8 +12,7 @@ from lab import containerd
 from lab.contract import LabSettings
 
 PORTS = {"api": 6443, "agents": 6444, "streams": 6445, "native": 6446}
-PORT_OPTIONS = {"api": "--https-port", "agents": "--control-port", "streams": "--stream-port", "native": "--native-port"}
-HEARTBEAT_S = 1.0
+"""By name; kmaster's option is `--NAME-port`."""
 KMASTER_DATA = Path("/var/lib/kmaster")
 KAGENT_DATA = Path("/var/lib/kagent")
 JOIN_VARIABLE = "KAGENT_JOIN"
@@ -21,13 +20,13 @@ JOIN_VARIABLE = "KAGENT_JOIN"
 
 def kmaster(settings: LabSettings, *, data: Path, address: str, kubeconfig: Path, ports: dict[str, int]) -> list[str]:
     argv = [
-        sys.executable, "-m", "master", "--data-dir", str(data), "--advertise", address, "--kubeconfig-out", str(kubeconfig),
-        "--heartbeat-s", f"{HEARTBEAT_S:g}", "--node-grace-s", f"{settings.node_grace_s:g}", "--eviction-s", f"{settings.eviction_s:g}",
+        sys.executable, "-m", "master", "--data-dir", str(data), "--advertise-address", address, "--kubeconfig-out", str(kubeconfig),
+        "--node-grace-s", f"{settings.node_grace_s:g}", "--eviction-s", f"{settings.eviction_s:g}",
     ]  # fmt: skip
     if ports != PORTS:  # on loopback, beside others
         argv += ["--bind", address]
         for name, port in ports.items():
-            argv += [PORT_OPTIONS[name], str(port)]
+            argv += [f"--{name}-port", str(port)]
     return argv
 
 

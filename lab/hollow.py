@@ -9,7 +9,6 @@ off, but does not go on working meanwhile). More hosts than that are played by o
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -143,7 +142,6 @@ class HollowLab:
 
     def _wait_master(self, host: Host) -> None:
         cluster.wait_master(self.kubeconfig, alive=lambda: _alive(host), log=self._log(host))
-        shutil.copy2(self.directory / "hosts" / MASTER / "data" / "kctl.json", self.kctl_config)
 
     def _wait_nodes(self, state: State, hosts: list[Host], progress: Progress) -> None:
         def check() -> None:

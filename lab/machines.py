@@ -6,7 +6,6 @@ is missing. What belongs on the hosts, and in which order, is `hosts.py`'s busin
 
 from __future__ import annotations
 
-import shutil
 import signal
 from pathlib import Path
 
@@ -131,8 +130,6 @@ class Machines:
             containerd.wait_ready(self.running(host.name)[1], process, self.disk(host))
         elif service == "kmaster":
             cluster.wait_master(self.kubeconfig, alive=lambda: processes.alive(process), log=self.log(host, service))
-            written = self.disk(host) / daemons.KMASTER_DATA.relative_to("/") / "kctl.json"
-            shutil.copy2(written, self.kctl_config)  # with its mode
         else:
             api = cluster.Api(self.kubeconfig)
             cluster.wait_nodes(api, [host.name], check=lambda: self.check_agents([host]), progress=Quiet())

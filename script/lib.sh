@@ -79,7 +79,7 @@ make_venv() {
         "$PYTHON" -m venv .venv >"$log" 2>&1 || { words=$(tail -n1 "$log"); rm -rf .venv "$log"; die "the venv could not be made: $words"; }
     fi
     if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -e ".[$1]" >"$log" 2>&1 </dev/null; then
-        words=$(grep -m1 '^ERROR' "$log" || tail -n1 "$log")
+        words=$(grep -m1 -o 'ERROR: .*' "$log" || tail -n1 "$log")
         [ -z "$made" ] || rm -rf .venv
         rm -f "$log"
         die "the Python packages could not be installed ($words): check the network, or pip's index in PIP_INDEX_URL"

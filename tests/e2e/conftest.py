@@ -1,0 +1,134 @@
+"""The labs that the end-to-end tests run in: one with real containers (root only), one hollow, each started once and shared.
+
+    lab, hollow_lab   the labs, of two hosts, with the example running
+    kubectl           a function: kubectl(lab, "get", "pods", version="1.33") → CompletedProcess, of the real binaries in $KUBECTL_DIR
+    cluster           a Cluster in a namespace of its own; every test that uses it runs on both labs, unless it is marked `real`
+
+A lab has an id and a folder of its own, beside any that a person has started. With $STEERSMAN_E2E_LAB=FOLDER the labs are kept there
+between runs, which saves their start. When a test has failed, the daemons' logs are kept in build/lab-logs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from common.clock import SystemRng
+from lab import open as labs
+from lab.contract import Lab, LabFault, LabSettings, Quiet
+from tests.e2e.cluster import Cluster
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOGS = ROOT / "build" / "lab-logs"
+NEWEST = "1.33"
+KUBECTL_TIMEOUT_S = 90.0
+RUNTIMES = ("containerd", "hollow")
+
+
+def kubectl_path(version: str = NEWEST) -> Path:
+    """The real binary of that version. Skips the test when there is none."""
+    folder = os.environ.get("KUBECTL_DIR") or str(Path(shutil.which("kubectl") or "/nowhere").resolve().parent)
+    path = Path(folder) / f"kubectl.{version}"
+    if not path.exists():
+        pytest.skip(f"there is no kubectl {version} in {folder}: script/test fetches it")
+    return path
+
+
+def _run_lab(runtime: str, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    kept = os.environ.get("STEERSMAN_E2E_LAB")
+    directory = Path(kept) / runtime if kept else Path(tempfile.mkdtemp(prefix=f"st-e2e-{runtime}-"))
+    lab = labs.open_lab(directory, LabSettings(runtime=runtime, hosts=2))
+    try:
+        lab.up(Quiet())
+        yield lab
+    finally:
+        if request.session.testsfailed:
+            _keep_logs(directory, runtime)
+        if not kept:
+            lab.down(Quiet())
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _keep_logs(directory: Path, runtime: str) -> None:
+    for log in (directory / "hosts").glob("*/log/*.log"):
+        target = LOGS / runtime / f"{log.parent.parent.name}-{log.name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(log, target)
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Real containers on two hosts."""
+    if os.geteuid() != 0:
+        pytest.skip("real containers need root")
+    yield from _run_lab("containerd", request)
+
+
+@pytest.fixture(scope="session")
+def hollow_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    yield from _run_lab("hollow", request)
+
+
+Kubectl = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    def run(lab: Lab, *args: str, version: str = NEWEST, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(kubectl_path(version)), *args],
+            env={**os.environ, "KUBECONFIG": str(lab.kubeconfig), "HOME": str(lab.kubeconfig.parent)},
+            input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True, timeout=KUBECTL_TIMEOUT_S,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture(scope="session", params=RUNTIMES)
+def running(request: pytest.FixtureRequest) -> tuple[str, Lab]:
+    """The runtime's name and its lab, one after the other."""
+    name = {"containerd": "lab", "hollow": "hollow_lab"}[request.param]
+    return request.param, request.getfixturevalue(name)
+
+
+@pytest.fixture
+def cluster(running: tuple[str, Lab], request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    runtime, lab = running
+    namespace = f"e2e-{SystemRng().suffix()}"
+    made = Cluster(lab, kubectl=kubectl_path(), kctl_config=lab.kubeconfig.parent / "kctl.json", runtime=runtime, namespace=namespace)
+    made.kubectl("create", "namespace", namespace)
+    yield made
+    made.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `real` need real containers: on the hollow lab they do not exist, rather than being skipped."""
+    hollow = [item for item in items if item.get_closest_marker("real") and "hollow" in getattr(item, "callspec", _NoParams).params.values()]
+    items[:] = [item for item in items if item not in hollow]
+
+
+class _NoParams:
+    params: dict[str, object] = {}
+
+
+@pytest.fixture
+def spare_lab(tmp_path: Path) -> Iterator[Callable[[LabSettings], Lab]]:
+    """For tests of labs themselves: makes one in a folder of its own, and removes it."""
+    made: list[Lab] = []
+
+    def make(settings: LabSettings) -> Lab:
+        made.append(labs.open_lab(tmp_path / "lab", settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        try:
+            each.down(Quiet())
+        except LabFault as error:
+            pytest.fail(error.message)
