@@ -2,7 +2,6 @@
 
     Ready False    → node.kubernetes.io/not-ready    NoSchedule, NoExecute
     Ready Unknown  → node.kubernetes.io/unreachable  NoSchedule, NoExecute
-    MemoryPressure, DiskPressure, PIDPressure, NetworkUnavailable True → their keys, NoSchedule
     spec.unschedulable → node.kubernetes.io/unschedulable NoSchedule
 
 It writes the taints of these keys and no others; that nodes fall silent is noticed by dispatch, and the pods are deleted by taint eviction.
@@ -28,13 +27,7 @@ from master.controllers.view import ReadView
 
 ACTOR = Actor("system:controller:node-lifecycle-controller", Role.NODE_LIFECYCLE)
 
-PRESSURES = {
-    "MemoryPressure": "node.kubernetes.io/memory-pressure",
-    "DiskPressure": "node.kubernetes.io/disk-pressure",
-    "PIDPressure": "node.kubernetes.io/pid-pressure",
-    "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
-}
-OWN_KEYS = frozenset({nodes.TAINT_NOT_READY, nodes.TAINT_UNREACHABLE, nodes.TAINT_UNSCHEDULABLE, *PRESSURES.values()})
+OWN_KEYS = frozenset({nodes.TAINT_NOT_READY, nodes.TAINT_UNREACHABLE, nodes.TAINT_UNSCHEDULABLE})
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -63,14 +56,12 @@ def ready_since(all_nodes: list[Node]) -> float | None:
 
 def wanted_taints(node: Node, *, others_ready_since: float | None, window_s: float, now: float) -> Wanted:
     """What follows from the node's state. others_ready_since: as `ready_since` of all nodes."""
-    taints = [(key, "NoSchedule") for kind, key in PRESSURES.items() if (c := node.condition(kind)) is not None and c.status == "True"]
-    if node.spec.unschedulable:
-        taints.append((nodes.TAINT_UNSCHEDULABLE, "NoSchedule"))
+    taints = [(nodes.TAINT_UNSCHEDULABLE, "NoSchedule")] if node.spec.unschedulable else []
     ready = node.condition("Ready")
     if ready is None:
         return Wanted((*taints, (nodes.TAINT_NOT_READY, "NoSchedule")), "it has never said that it is ready")
     if ready.status == "True":
-        return Wanted(tuple(taints), "it is ready" if not taints else "it is ready, with " + ", ".join(key for key, _ in taints))
+        return Wanted(tuple(taints), "it is ready, but unschedulable" if taints else "it is ready")
     key = nodes.TAINT_UNREACHABLE if ready.status == "Unknown" else nodes.TAINT_NOT_READY
     taints.append((key, "NoSchedule"))
     why = f"its condition Ready is {ready.status} ({ready.reason or 'no reason given'}) since {ready.last_transition_time}"
