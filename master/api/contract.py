@@ -62,6 +62,7 @@ class Ref(msgspec.Struct, frozen=True, order=True):
 
 class Stored(msgspec.Struct, frozen=True):
     """One object as read: its bytes carry no resourceVersion; `json()` splices it in without decoding.
+    revision 0: not stored at all (a dry run of a create), so without a resourceVersion.
 
     Stored documents are encoded with `metadata` as their first key, which is what makes the splice possible.
     """
@@ -74,6 +75,8 @@ class Stored(msgspec.Struct, frozen=True):
         head = b'{"metadata":{'
         if not self.value.startswith(head):
             raise ValueError("a stored document must start with its metadata")
+        if not self.revision:
+            return self.value
         rest = self.value[len(head) :]
         comma = b"" if rest.startswith(b"}") else b","
         return b'{"metadata":{"resourceVersion":"%d"%s%s' % (self.revision, comma, rest)
@@ -267,3 +270,11 @@ class Door(Protocol):
 
     async def perform(self, actor: Actor, change: ObjectChange) -> Stored | None:
         """One change out of a reconcile. AlreadyExists on create, NotFound on delete and stale guards are raised."""
+
+    async def why(self, actor: Actor, ref: Ref, *, limit: int = 50) -> list[Document]:
+        """The causal chain of the object's newest change, newest first, also of an object that is gone. Each step has
+        time (epoch seconds), revision, key, object (`pod/web`), namespace, verb (created, updated, deleted), changed (paths), actor,
+        rule, why, caused_by (revision or None). Raises NotFound when history knows nothing of it."""
+
+    async def history(self, actor: Actor, ref: Ref, *, limit: int = 1000) -> list[Document]:
+        """The kept changes of one object, oldest first, as the same steps."""

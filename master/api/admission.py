@@ -1,0 +1,67 @@
+"""Admission: what the cluster, rather than the kind, has to say about a new or a deleted object.
+
+Kubernetes' names: NamespaceLifecycle (nothing new where a namespace is missing or going; the system's own stay),
+ServiceAccount (a pod that names none gets `default`), DefaultTolerationSeconds (how long a pod outlives the silence of its node).
+
+Reads the present namespace through views and changes only the new document, which its caller owns. The write itself is
+guarded with the namespace's revision, so that nothing is created behind the back of a namespace that is being emptied.
+"""
+
+from __future__ import annotations
+
+from common.errors import FieldCause, NotFound
+from common.objects import cluster, node
+from master.api import faults
+from master.api.contract import Document, Ref, Views
+from master.api.registry import BY_KEY, Resource
+from master.store.contract import Guard
+
+PROTECTED = ("default", "kube-system", "kube-public", "kube-node-lease")
+NAMESPACES = BY_KEY["namespaces"]
+
+
+def namespace_guards(views: Views, resource: Resource, document: Document) -> tuple[Guard, ...]:
+    """The namespace must stand as it stands now. Raises NotFound, Forbidden."""
+    if not resource.namespaced:
+        return ()
+    name = document["metadata"]["namespace"]
+    ref = Ref("namespaces", name)
+    namespace = views.get(cluster.Namespace, ref)
+    if namespace is None:
+        raise missing_namespace(name)
+    if namespace.metadata.deletion_timestamp is not None:
+        why = f"unable to create new content in namespace {name} because it is being terminated"
+        cause = FieldCause("NamespaceTerminating", f"namespace {name} is being terminated", "metadata.namespace")
+        raise faults.forbidden(resource, document["metadata"].get("name", ""), why, causes=(cause,))
+    return (Guard(ref.key, int(namespace.metadata.resource_version)),)
+
+
+def missing_namespace(name: str) -> NotFound:
+    return faults.not_found(NAMESPACES, name)
+
+
+def check_delete(resource: Resource, name: str) -> None:
+    """Raises Forbidden for the namespaces that the system lives in."""
+    if resource is NAMESPACES and name in PROTECTED:
+        raise faults.forbidden(resource, name, "this namespace may not be deleted")
+
+
+def admit_pod(pod: Document, *, toleration_s: int | None) -> None:
+    """In place, on a new and defaulted pod. toleration_s: None adds no tolerations."""
+    spec = pod["spec"]
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    spec["serviceAccountName"] = spec["serviceAccount"] = account
+    if toleration_s is None:
+        return
+    standing = spec.get("tolerations") or []
+    added = [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": toleration_s}
+        for key in (node.TAINT_NOT_READY, node.TAINT_UNREACHABLE)
+        if not any(_tolerates(toleration, key) for toleration in standing)
+    ]
+    if added:
+        spec["tolerations"] = [*standing, *added]
+
+
+def _tolerates(toleration: Document, key: str) -> bool:
+    return toleration.get("key", "") in (key, "") and toleration.get("effect", "") in ("NoExecute", "")

@@ -1,0 +1,242 @@
+"""The door, put together: authorise, then hand over to the part whose business it is.
+
+    get, list, watch ──► reading.py, leases.py      delete ──► remove.py (deletion.py decides)
+    create, update, patch ──► write.py              bind, scale ──► subresources.py, then write.py
+    Events ──► events.py                            why, history ──► why.py
+
+No rule lives here but one: leases of nodes are not to be written. What a request means is decided in those modules; this
+one only knows which of them to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from common.clock import Clock, Rng
+from common.errors import Expired, NotFound, UnsupportedMediaType
+from master.api import authz, faults, leases, proposals, schema, subresources, why
+from master.api.authz import Access
+from master.api.contract import (
+    Actor, CreateObject, DeleteObject, DeleteOptions, Document, EmitEvent, ObjectChange, Page, PatchObject, PatchType, Ref,
+    Selection, Stored, WatchEvent, WriteOptions,
+)  # fmt: skip
+from master.api.events import Recorder
+from master.api.reading import TOO_OLD, Ask, Reader
+from master.api.registry import BY_KEY, Resource
+from master.api.remove import Remover
+from master.api.selection import Filter
+from master.api.settings import DoorSettings
+from master.api.views import StoreViews
+from master.api.write import Target, Writer
+from master.store.contract import Cause, Store
+
+
+def resource_of(key: str) -> Resource:
+    """Raises NotFound for a key that the registry does not have."""
+    resource = BY_KEY.get(key)
+    if resource is None:
+        raise faults.no_resource()
+    return resource
+
+
+class ApiDoor:
+    """Implements `contract.Door`. One per master; used from the loop's thread only."""
+
+    def __init__(
+        self, store: Store, clock: Clock, rng: Rng, *, leases: leases.NodeLeases | None = None,
+        settings: DoorSettings = DoorSettings(),
+    ) -> None:  # fmt: skip
+        self.views = StoreViews(store)
+        self._store = store
+        self._clock = clock
+        self._leases = leases
+        self._reader = Reader(store, clock, settings)
+        self._writer = Writer(store, self.views, clock, rng=rng, settings=settings)
+        self._remover = Remover(store, clock, settings)
+        self._recorder = Recorder(store, self.views, clock, rng=rng, settings=settings)
+
+    def authorize(self, actor: Actor, access: Access) -> None:
+        """Raises Forbidden."""
+        authz.check(actor, access)
+
+    def _enter(self, actor: Actor, verb: str, ref: Ref, subresource: str = "") -> Resource:
+        """The resource, once it is known that `actor` may."""
+        resource = resource_of(ref.resource)
+        if subresource and resource.subresource(subresource) is None:
+            raise faults.no_resource()
+        self.authorize(actor, Access(verb, resource, ref.namespace, ref.name, subresource))
+        if verb in ("create", "update", "patch", "delete") and self._is_node_lease(ref.resource, ref.namespace):
+            raise faults.forbidden(resource, ref.name, "leases of nodes are kept by the master itself")
+        return resource
+
+    def _is_node_lease(self, resource: str, namespace: str) -> bool:
+        return self._leases is not None and resource == leases.RESOURCE and namespace == leases.NAMESPACE
+
+    # --------------------------------------------------------------- reading
+
+    def get(self, actor: Actor, ref: Ref) -> Stored:
+        resource = self._enter(actor, "get", ref)
+        if self._is_node_lease(ref.resource, ref.namespace) and self._leases is not None:
+            lease = self._leases.get(ref.name)
+            if lease is None:
+                raise faults.not_found(resource, ref.name)
+            return lease
+        record = self._store.get(ref.key)
+        if record is None:
+            raise faults.not_found(resource, ref.name)
+        return Stored(record.value, record.revision)
+
+    async def get_at(self, actor: Actor, ref: Ref, revision: int) -> Stored:
+        """Raises Expired when history does not reach back so far, BadRequest for a revision of the future."""
+        resource = self._enter(actor, "get", ref)
+        try:
+            record = await self._store.get_at(ref.key, revision)
+        except Expired:
+            raise Expired(TOO_OLD) from None
+        if record is None:
+            raise faults.not_found(resource, ref.name)
+        return Stored(record.value, record.revision)
+
+    async def list(
+        self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(), limit: int = 0,
+        continue_: str = "", revision: int | None = None, exact: bool = False,
+    ) -> Page:  # fmt: skip
+        known = self._enter(actor, "list", Ref(resource, "", namespace))
+        ask = Ask(limit=max(limit, 0), continue_=continue_, revision=revision, exact=exact)
+        page = await self._reader.list(known, namespace, selection, ask=ask)
+        if self._leases is None or resource != leases.RESOURCE or namespace not in ("", leases.NAMESPACE) or page.continue_:
+            return page
+        chosen = Filter(known, selection)
+        kept = [stored for key, stored in self._leases.list() if chosen.matches(key, stored.value)]
+        return Page([*page.items, *kept], page.revision)
+
+    def watch(
+        self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(),
+        after: int | None = None, bookmarks: bool = False, initial: bool = False, timeout_s: float | None = None,
+    ) -> AsyncIterator[Sequence[WatchEvent]]:  # fmt: skip
+        known = self._enter(actor, "watch", Ref(resource, "", namespace))
+        return self._reader.watch(
+            known, namespace, selection, after=after, bookmarks=bookmarks, initial=initial, timeout_s=timeout_s
+        )
+
+    # --------------------------------------------------------------- writing
+
+    async def create(
+        self, actor: Actor, resource: str, namespace: str, document: Document, options: WriteOptions = WriteOptions()
+    ) -> Stored:
+        ref = Ref(resource, "", namespace)
+        known = self._enter(actor, "create", ref)
+        return await self._writer.create(Target(actor, known, ref, "create", options=options), document)
+
+    async def update(
+        self, actor: Actor, ref: Ref, document: Document, options: WriteOptions = WriteOptions(), *, subresource: str = ""
+    ) -> Stored:
+        known = self._enter(actor, "update", ref, subresource)
+        if subresource == "scale":
+            return await subresources.update_scale(self._writer, self._scaling(actor, known, ref, options=options), document)
+        target = Target(actor, known, ref, "update", subresource=subresource, options=options)
+        return await self._writer.change(target, lambda present: document)
+
+    async def patch(
+        self, actor: Actor, ref: Ref, kind: PatchType, body: Any, options: WriteOptions = WriteOptions(), *,
+        subresource: str = "",
+    ) -> Stored:  # fmt: skip
+        known = self._enter(actor, "patch", ref, subresource)
+        if kind not in proposals.ACCEPTED:
+            raise UnsupportedMediaType(proposals.refusal())
+        if subresource == "scale":
+            target = self._scaling(actor, known, ref, options=options, patched=True)
+            return await subresources.patch_scale(self._writer, target, kind=kind, body=body)
+        node = schema.for_kind(known.api_version, known.kind)
+        target = Target(actor, known, ref, "patch", subresource=subresource, options=options, patched=True)
+        return await self._writer.change(target, lambda present: proposals.patched(kind, present, body, node))
+
+    def _scaling(
+        self, actor: Actor, resource: Resource, ref: Ref, *, options: WriteOptions, patched: bool = False
+    ) -> Target:
+        return Target(
+            actor, resource, ref, "patch" if patched else "update", subresource="scale", options=options,
+            patched=patched, trusted=True,
+        )  # fmt: skip
+
+    async def delete(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
+        return await self._remover.delete(actor, self._enter(actor, "delete", ref), ref, options=options)
+
+    async def delete_collection(
+        self, actor: Actor, resource: str, namespace: str, options: DeleteOptions, *, selection: Selection = Selection()
+    ) -> list[Stored]:
+        known = self._enter(actor, "deletecollection", Ref(resource, "", namespace))
+        chosen = Filter(known, selection)
+        deleted = []
+        for key in self._reader.keys(known, namespace, chosen):
+            _, inside, name = key.split("/", 2)
+            try:
+                stored, _ = await self._remover.delete(actor, known, Ref(resource, name, inside), options=options)
+            except NotFound:
+                continue
+            deleted.append(stored)
+        return deleted
+
+    async def bind(self, actor: Actor, pod: Ref, node: str, *, uid: str, cause: Cause) -> Stored:
+        known = self._enter(actor, "create", pod, "binding")
+        target = Target(
+            actor, known, pod, "create", subresource="binding", options=WriteOptions(cause=cause), trusted=True
+        )
+        return await self._writer.change(target, subresources.binding(target, node, uid=uid, now=self._clock.now()))
+
+    async def scale(self, actor: Actor, ref: Ref) -> Document:
+        known = self._enter(actor, "get", ref, "scale")
+        record = self._store.get(ref.key)
+        if record is None:
+            raise faults.not_found(known, ref.name)
+        return subresources.scale_of(Stored(record.value, record.revision).document(), record.revision)
+
+    # ----------------------------------------------- the master's own parts
+
+    async def perform(self, actor: Actor, change: ObjectChange) -> Stored | None:
+        """None when an Event was only counted."""
+        match change:
+            case CreateObject():
+                options = WriteOptions(cause=change.cause)
+                return await self.create(actor, change.resource, change.namespace, change.document, options)
+            case PatchObject():
+                return await self._perform_patch(actor, change)
+            case DeleteObject():
+                version = str(change.expected) if change.expected else None
+                options_ = DeleteOptions(
+                    propagation=change.propagation, grace_s=change.grace_s, uid=change.uid or None,
+                    resource_version=version, cause=change.cause,
+                )  # fmt: skip
+                return (await self.delete(actor, change.ref, options_))[0]
+            case EmitEvent():
+                self.authorize(actor, Access("create", BY_KEY["events"], change.regarding.namespace))
+                return await self._recorder.emit(actor, change)
+
+    async def _perform_patch(self, actor: Actor, change: PatchObject) -> Stored:
+        """The guards travel as what a client would send: uid and resourceVersion in the patch's own metadata."""
+        guards: Document = {"uid": change.uid} if change.uid else {}
+        if change.expected:
+            guards["resourceVersion"] = str(change.expected)
+        body = {**change.patch, "metadata": {**(change.patch.get("metadata") or {}), **guards}} if guards else change.patch
+        options = WriteOptions(cause=change.cause)
+        return await self.patch(actor, change.ref, PatchType.MERGE, body, options, subresource=change.subresource)
+
+    # ------------------------------------------------------------------- why
+
+    async def why(self, actor: Actor, ref: Ref, *, limit: int = 50) -> list[Document]:
+        """The causal chain of an object's newest change, newest first; see `why.step`. Raises NotFound when history
+        knows nothing of it."""
+        known = self._enter(actor, "get", ref)
+        steps = await why.chain(self._store, ref.key, limit=limit)
+        if not steps:
+            raise faults.not_found(known, ref.name)
+        return steps
+
+    async def history(self, actor: Actor, ref: Ref, *, limit: int = 1000) -> list[Document]:
+        """The kept changes of one object, oldest first, in the same form. Raises NotFound as `why` does."""
+        known = self._enter(actor, "get", ref)
+        steps = await why.history(self._store, ref.key, limit=limit)
+        if not steps:
+            raise faults.not_found(known, ref.name)
+        return steps

@@ -1,0 +1,61 @@
+"""The door's refusals, in Kubernetes' words.
+
+Each function makes one error with its text and its details (`Status.details`), for a resource of the registry. Clients
+switch on the reason and people search for the sentence, so both are those of apimachinery's `api/errors`. Nothing here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.errors import AlreadyExists, BadRequest, Conflict, FieldCause, Forbidden, Invalid, NotFound
+from master.api.registry import Resource
+
+STALE = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+def not_found(resource: Resource, name: str) -> NotFound:
+    return NotFound(f'{resource.key} "{name}" not found', group=resource.group, kind=resource.plural, name=name)
+
+
+def no_resource() -> NotFound:
+    return NotFound("the server could not find the requested resource")
+
+
+def already_exists(resource: Resource, name: str, *, terminating: bool = False) -> AlreadyExists:
+    text = f'{resource.key} "{name}" already exists'
+    if terminating:
+        text = f"object is being deleted: {text}"
+    return AlreadyExists(text, group=resource.group, kind=resource.plural, name=name)
+
+
+def conflict(resource: Resource, name: str, why: str = STALE, *, subresource: str = "") -> Conflict:
+    what = f"{resource.key}/{subresource}" if subresource else resource.key
+    return Conflict(
+        f'Operation cannot be fulfilled on {what} "{name}": {why}', group=resource.group, kind=resource.plural, name=name
+    )
+
+
+def forbidden(resource: Resource, name: str, why: str, *, causes: tuple[FieldCause, ...] = ()) -> Forbidden:
+    what = f'{resource.key} "{name}"' if name else resource.key
+    return Forbidden(f"{what} is forbidden: {why}", group=resource.group, kind=resource.plural, name=name, causes=causes)
+
+
+def invalid(kind: str, group: str, name: str, causes: Sequence[FieldCause]) -> Invalid:
+    """One sentence for one offending field, a list for several; each field is named once for each message."""
+    found = tuple(dict.fromkeys(causes))
+    texts = [f"{cause.field}: {cause.message}" for cause in found]
+    said = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    what = f"{kind}.{group}" if group else kind
+    return Invalid(f'{what} "{name}" is invalid: {said}', group=group, kind=kind, name=name, causes=found)
+
+
+def wrong_version(given: str, expected: str) -> BadRequest:
+    return BadRequest(f"the API version in the data ({given}) does not match the expected API version ({expected})")
+
+
+def wrong_kind(given: str, expected: Resource) -> BadRequest:
+    return BadRequest(
+        f'{given} in version "{expected.version}" cannot be handled as a {expected.kind}: '
+        f"converting ({expected.version}.{given}) to ({expected.version}.{expected.kind}): unknown conversion"
+    )

@@ -1,0 +1,19 @@
+"""What the operator may choose about the API, and the limits of its retries.
+
+Owned by `server.py`, which makes one from its configuration; the parts of the door only read it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class DoorSettings(msgspec.Struct, frozen=True):
+    """toleration_s: how long pods stay on a node that is silent (None: no tolerations are added).
+    event_ttl_s: when Events expire. bookmark_s: between two bookmarks of a quiet watch.
+    attempts: how often a write is tried again that lost a race and was not tied to one revision."""
+
+    toleration_s: int | None = 300
+    event_ttl_s: float = 3600.0
+    bookmark_s: float = 60.0
+    attempts: int = 5

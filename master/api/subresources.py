@@ -1,0 +1,111 @@
+"""Subresources with a body of their own: Scale and Binding.
+
+Each is a small translation: into a change of the parent, which then goes through the whole write pipeline, and back. The
+functions that propose a change are pure; they copy what they change.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from common.clock import rfc3339
+from common.errors import BadRequest
+from common.objects import meta, selectors
+from master.api import documents, faults, schema, strict
+from master.api.contract import Document, PatchType, Stored
+from master.api.kinds import rules
+from master.api.proposals import patched
+from master.api.registry import SCALE, Resource
+from master.api.write import Propose, Target, Writer
+
+SCALE_VERSION = f"{SCALE.group}/{SCALE.version}"
+
+
+def scale_of(document: Document, revision: int) -> Document:
+    """The autoscaling/v1 Scale of a workload. revision 0: without a resourceVersion."""
+    of, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
+    about = {field: of[field] for field in ("name", "namespace", "uid", "creationTimestamp") if field in of}
+    if revision:
+        about["resourceVersion"] = str(revision)
+    selector = selectors.of(msgspec.convert(spec.get("selector") or {}, meta.LabelSelector))
+    return {
+        "metadata": about,
+        "kind": SCALE.kind,
+        "apiVersion": SCALE_VERSION,
+        "spec": {"replicas": spec.get("replicas", 0)},
+        "status": {"replicas": status.get("replicas", 0), "selector": selector.text()},
+    }
+
+
+def stored_scale(stored: Stored) -> Stored:
+    return Stored(documents.encode(scale_of(documents.decode(stored.value), 0)), stored.revision)
+
+
+def _rescaled(target: Target, workload: Document, scale: Document) -> Document:
+    """The workload as the Scale wants it. Raises Conflict, Invalid."""
+    name = target.ref.name
+    documents.check_name(scale, name)
+    asked = documents.resource_version(scale)
+    if asked is not None and str(asked) != workload["metadata"]["resourceVersion"]:
+        raise faults.conflict(target.resource, name)
+    uid = scale["metadata"].get("uid")
+    if uid and uid != workload["metadata"]["uid"]:
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {workload['metadata']['uid']}"
+        raise faults.conflict(target.resource, name, why)
+    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    if problems := rules.not_negative("spec.replicas", replicas):
+        raise faults.invalid(SCALE.kind, SCALE.group, name, problems)
+    return {**workload, "spec": {**workload["spec"], "replicas": replicas}}
+
+
+def _cleaned_scale(target: Target, document: Document) -> Document:
+    options = target.options
+    if isinstance(document, dict) and document.get("kind") not in (None, "", SCALE.kind):
+        raise BadRequest(f"cannot convert a {document['kind']} into a {SCALE.kind} of {SCALE_VERSION}")
+    node = schema.for_kind(SCALE_VERSION, SCALE.kind)
+    scale, warnings = strict.check(
+        document, node, mode=options.field_validation, duplicates=options.duplicates, patched=target.patched
+    )
+    if options.warnings is not None:
+        options.warnings.extend(warnings)
+    scale.setdefault("metadata", {})
+    return scale
+
+
+async def update_scale(writer: Writer, target: Target, document: Document) -> Stored:
+    def propose(workload: Document) -> Document:
+        return _rescaled(target, workload, _cleaned_scale(target, document))
+
+    return stored_scale(await writer.change(target, propose))
+
+
+async def patch_scale(writer: Writer, target: Target, *, kind: PatchType, body: object) -> Stored:
+    node = schema.for_kind(SCALE_VERSION, SCALE.kind)
+
+    def propose(workload: Document) -> Document:
+        scale = scale_of(workload, int(workload["metadata"]["resourceVersion"]))
+        return _rescaled(target, workload, _cleaned_scale(target, patched(kind, scale, body, node)))
+
+    return stored_scale(await writer.change(target, propose))
+
+
+def binding(target: Target, node: str, *, uid: str, now: float) -> Propose:
+    """spec.nodeName and condition PodScheduled, in one change. Raises Conflict when the pod is another, bound or going."""
+    name = target.ref.name
+
+    def propose(pod: Document) -> Document:
+        of, spec, status = pod["metadata"], pod["spec"], pod.get("status") or {}
+        if uid and uid != of["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {of['uid']}"
+            raise faults.conflict(target.resource, name, why, subresource="binding")
+        if of.get("deletionTimestamp"):
+            why = f"pod {name} is being deleted, cannot be assigned to a host"
+            raise faults.conflict(target.resource, name, why, subresource="binding")
+        if spec.get("nodeName"):
+            why = f'pod {name} is already assigned to node "{spec["nodeName"]}"'
+            raise faults.conflict(target.resource, name, why, subresource="binding")
+        conditions = [c for c in status.get("conditions") or [] if c.get("type") != "PodScheduled"]
+        conditions.append({"type": "PodScheduled", "status": "True", "lastTransitionTime": rfc3339(now)})
+        return {**pod, "spec": {**spec, "nodeName": node}, "status": {**status, "conditions": conditions}}
+
+    return propose

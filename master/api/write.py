@@ -1,0 +1,252 @@
+"""The write pipeline: what happens to a document between a client and the store.
+
+    decode → strict check → identity → prepare → default → admission → required → validate → writers → store
+
+Create, update and patch differ only in how the wanted document comes about; from there on they share every step, so a rule
+that holds for one holds for all. Subresources choose which part of the wanted document counts (`_TAKES`).
+
+Subtle: between reading the present object and calling the store there is no `await`, and the store checks the revision;
+so a decision is never made on one state and written over another. A lost race starts anew from what stands there now,
+unless the client tied its write to a revision. Deletion is in `remove.py`; a write that completes one is carried out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from common.clock import Clock, Rng
+from common.errors import AlreadyExists, Conflict, FieldCause
+from common.errors import NotFound as StoreNotFound
+from master.api import admission, causes, deletion, documents, faults, schema, strict, writers
+from master.api.contract import Actor, Document, Ref, Role, Stored, Views, WriteOptions
+from master.api.kinds import rules
+from master.api.registry import Resource
+from master.api.settings import DoorSettings
+from master.store.contract import Record, Store
+
+Propose = Callable[[Document], Document]
+"""From the present document (with its resourceVersion, the caller's own copy) to the wanted one."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One write under way: who, what, by which verb. patched: refusals are worded as of a patch.
+    trusted: the wanted document is the API's own work (scale, binding), not to be decoded strictly again."""
+
+    actor: Actor
+    resource: Resource
+    ref: Ref
+    verb: str
+    subresource: str = ""
+    options: WriteOptions = WriteOptions()
+    patched: bool = False
+    trusted: bool = False
+
+
+class Writer:
+    def __init__(self, store: Store, views: Views, clock: Clock, *, rng: Rng, settings: DoorSettings) -> None:
+        self._store = store
+        self._views = views
+        self._clock = clock
+        self._rng = rng
+        self._settings = settings
+
+    # ---------------------------------------------------------------- create
+
+    async def create(self, target: Target, document: Document) -> Stored:
+        """Tried again under another generated name, or when its namespace changed meanwhile."""
+        for attempt in range(self._settings.attempts):
+            last = attempt == self._settings.attempts - 1
+            new = self._begun(target, document, quiet=attempt > 0)
+            meta = new["metadata"]
+            key = Ref(target.resource.key, meta["name"], meta.get("namespace", "")).key
+            generated = bool(meta.get("generateName")) and not (document.get("metadata") or {}).get("name")
+            guards = admission.namespace_guards(self._views, target.resource, new)
+            value = documents.encode(new)
+            if target.options.dry_run:
+                if (standing := self._store.get(key)) is not None:
+                    raise self._exists(target.resource, meta["name"], standing)
+                return Stored(value, 0)
+            cause = causes.of(target.actor, target.options.cause, verb=target.verb, what=target.resource.key)
+            try:
+                record = await self._store.create(key, value, cause, expires=self._expires(target.resource), guards=guards)
+            except AlreadyExists:
+                if generated and not last:
+                    continue
+                raise self._exists(target.resource, meta["name"], self._store.get(key)) from None
+            except Conflict:
+                if last:
+                    raise faults.conflict(target.resource, meta["name"], "its namespace keeps changing; try again") from None
+                continue
+            return Stored(record.value, record.revision)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _exists(self, resource: Resource, name: str, standing: Record | None) -> AlreadyExists:
+        gone = standing is not None and bool(documents.decode(standing.value)["metadata"].get("deletionTimestamp"))
+        return faults.already_exists(resource, name, terminating=gone)
+
+    def _begun(self, target: Target, document: Document, *, quiet: bool) -> Document:
+        """The new object as it will be stored. Raises Invalid and all the refusals of a create."""
+        resource, rng = target.resource, self._rng
+        new = self._cleaned(target, document, quiet=quiet)
+        documents.settle_namespace(new, resource, target.ref.namespace)
+        suffix = "" if new["metadata"].get("name") else rng.suffix(documents.SUFFIX_LENGTH)
+        documents.begin(new, suffix=suffix, uid=rng.uuid(), now=self._clock.now())
+        if problems := documents.name_causes(new, resource):
+            raise self._invalid(target, new, problems)
+        if resource.prepare is not None:
+            resource.prepare(new, None)
+        if resource.default is not None:
+            resource.default(new)
+        if resource.key == "pods":
+            admission.admit_pod(new, toleration_s=self._settings.toleration_s)
+        self._validate(target, new, None)
+        documents.finish(new, None, resource)
+        self._check_writer(target, None, new)
+        return new
+
+    # ---------------------------------------------------------------- change
+
+    async def change(self, target: Target, propose: Propose) -> Stored:
+        """Update and patch: `propose` is asked again when a race was lost."""
+        resource, ref, key = target.resource, target.ref, target.ref.key
+        for attempt in range(self._settings.attempts):
+            record = self._store.get(key)
+            if record is None:
+                raise faults.not_found(resource, ref.name)
+            old = documents.decode(record.value)
+            new = self._changed(target, old, record.revision, propose=propose, quiet=attempt > 0)
+            value = documents.encode(new)
+            goes = deletion.complete(resource.key, new)
+            if target.options.dry_run or (value == record.value and not goes):
+                return Stored(value, record.revision)
+            try:
+                return await self._commit(target, record, value, goes=goes)
+            except StoreNotFound:
+                raise faults.not_found(resource, ref.name) from None
+            except Conflict:
+                continue
+        raise faults.conflict(resource, ref.name)
+
+    async def _commit(self, target: Target, record: Record, value: bytes, *, goes: bool) -> Stored:
+        what = target.resource.key + (f"/{target.subresource}" if target.subresource else "")
+        cause = causes.of(target.actor, target.options.cause, verb=target.verb, what=what)
+        if goes:
+            gone = await self._store.delete(record.key, cause, expected=record.revision)
+            return Stored(value, gone.revision)
+        expires = self._expires(target.resource)
+        written = await self._store.update(record.key, value, cause, expected=record.revision, expires=expires)
+        return Stored(written.value, written.revision)
+
+    def _changed(self, target: Target, old: Document, revision: int, *, propose: Propose, quiet: bool) -> Document:
+        """The object as it will be stored. Raises Conflict for a stale revision or another uid, Invalid, Forbidden."""
+        resource, name = target.resource, target.ref.name
+        present = {**old, "metadata": {**old["metadata"], "resourceVersion": str(revision)}}
+        proposed = propose(present)
+        wanted = proposed if target.trusted else self._cleaned(target, proposed, quiet=quiet)
+        documents.settle_namespace(wanted, resource, target.ref.namespace)
+        documents.check_name(wanted, name)
+        if documents.resource_version(wanted) not in (None, revision):
+            raise faults.conflict(resource, name)
+        uid, standing = wanted["metadata"].get("uid"), old["metadata"].get("uid")
+        if uid and uid != standing:
+            raise faults.conflict(resource, name, f"Precondition failed: UID in precondition: {uid}, UID in object meta: {standing}")
+        new = _TAKES[target.subresource](resource, wanted, old)
+        if resource.default is not None:
+            resource.default(new)
+        self._validate(target, new, old)
+        documents.finish(new, old, resource)
+        if target.subresource == "binding":
+            _keep_generation(new, old)
+        self._check_writer(target, old, new)
+        return new
+
+    # ----------------------------------------------------------------- steps
+
+    def _cleaned(self, target: Target, document: Document, *, quiet: bool) -> Document:
+        """Of the right kind and types, as a copy that is ours to change. The master's own parts may not even err in a name."""
+        resource, options = target.resource, target.options
+        documents.check_kind(document, resource)
+        mode = options.field_validation if target.actor.role is Role.USER else strict.STRICT
+        node = schema.for_kind(resource.api_version, resource.kind)
+        cleaned, warnings = strict.check(
+            document, node, mode=mode, duplicates=options.duplicates, patched=target.patched
+        )
+        if options.warnings is not None and not quiet:
+            options.warnings.extend(warnings)
+        documents.settle_kind(cleaned, resource)
+        return cleaned
+
+    def _validate(self, target: Target, new: Document, old: Document | None) -> None:
+        resource = target.resource
+        found = strict.missing_required(new, schema.for_kind(resource.api_version, resource.kind))
+        if not found:
+            found = rules.metadata(new) if resource.validate is None else resource.validate(new, old)
+        if old is not None:
+            found += documents.new_finalizers(new, old)
+        if found:
+            raise self._invalid(target, new, found)
+
+    def _invalid(self, target: Target, new: Document, found: list[FieldCause]) -> Exception:
+        return faults.invalid(target.resource.kind, target.resource.group, new["metadata"].get("name", ""), found)
+
+    def _check_writer(self, target: Target, old: Document | None, new: Document) -> None:
+        actor, resource = target.actor, target.resource
+        offending = writers.check(actor.role, resource.key, target.subresource, old=old, new=new)
+        if not offending:
+            return
+        name = new["metadata"].get("name", "")
+        if actor.role is Role.USER:
+            raise self._invalid(target, new, [rules.forbidden(path, "it may not be changed by an update") for path in offending])
+        raise faults.forbidden(resource, name, f"the {actor.role.value} may not write {', '.join(offending)}")
+
+    def _expires(self, resource: Resource) -> float | None:
+        return self._clock.now() + self._settings.event_ttl_s if resource.key == "events" else None
+
+
+# What each subresource takes of the wanted document: a new document, whose changed parts are its own.
+
+
+def _take_main(resource: Resource, wanted: Document, old: Document) -> Document:
+    documents.keep_system_fields(wanted, old)
+    if resource.subresource("status") is not None:
+        wanted.pop("status", None)
+        if "status" in old:
+            wanted["status"] = old["status"]
+    if resource.prepare is not None:
+        resource.prepare(wanted, old)
+    return wanted
+
+
+def _take_status(resource: Resource, wanted: Document, old: Document) -> Document:
+    """As Kubernetes does, annotations come along, and labels of core kinds; all else of metadata stays."""
+    taken = ("annotations",) if resource.group else ("annotations", "labels")
+    meta = {key: value for key, value in old["metadata"].items() if key not in taken}
+    meta.update({key: wanted["metadata"][key] for key in taken if key in wanted["metadata"]})
+    return {**old, "metadata": meta, "status": wanted.get("status") or {}}
+
+
+def _take_finalizers(resource: Resource, wanted: Document, old: Document) -> Document:
+    spec = {**(old.get("spec") or {}), "finalizers": (wanted.get("spec") or {}).get("finalizers") or []}
+    return {**old, "metadata": dict(old["metadata"]), "spec": spec}
+
+
+def _take_all(resource: Resource, wanted: Document, old: Document) -> Document:
+    """The proposal was made by the API itself (scale, binding): it changed what it may and nothing else."""
+    return {**wanted, "metadata": dict(wanted["metadata"])}
+
+
+def _keep_generation(new: Document, old: Document) -> None:
+    """Binding is placement, not a wish of the user: as in Kubernetes it makes no new generation."""
+    if "generation" in old["metadata"]:
+        new["metadata"]["generation"] = old["metadata"]["generation"]
+
+
+_TAKES: dict[str, Callable[[Resource, Document, Document], Document]] = {
+    "": _take_main,
+    "status": _take_status,
+    "finalize": _take_finalizers,
+    "scale": _take_all,
+    "binding": _take_all,
+}
