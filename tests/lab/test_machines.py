@@ -79,7 +79,8 @@ def test_a_host_has_folders_of_its_own_that_outlive_it(machines: Machines) -> No
 
 def test_a_host_is_limited_to_its_capacity(machines: Machines) -> None:
     groups = [folder / "host-1" for folder in cgroups.folders(machines.state.id)]
-    limits = [path.read_text().strip() for group in groups for name in ("memory.limit_in_bytes", "memory.max") if (path := group / name).exists()]
+    files = [group / name for group in groups for name in ("memory.limit_in_bytes", "memory.max")]
+    limits = [file.read_text().strip() for file in files if file.exists()]
     if not limits:
         pytest.skip("this machine's cgroups have no memory controller")
     assert limits == [str(1 << 30)]
@@ -139,7 +140,8 @@ def test_each_host_runs_containers_in_a_containerd_of_its_own(machines: Machines
     containerd.import_images(init, images.cached(tmp_path))
     ctr = ["ctr", "--address", containerd.SOCKET, "--namespace", "k8s.io"]
     assert images.names() == [name for name in output(machines, "host-1", *ctr, "images", "ls", "-q").split() if "/" in name]
-    said = output(machines, "host-1", *ctr, "run", "--rm", "docker.io/library/busybox:1.36", "hello", "sh", "-c", "echo from $(cat /etc/group)")
+    command = ["sh", "-c", "echo from $(cat /etc/group)"]
+    said = output(machines, "host-1", *ctr, "run", "--rm", "docker.io/library/busybox:1.36", "hello", *command)
     assert said.startswith("from root:x:0:")
     machines.stop(host, "containerd", signal.SIGTERM)
     assert [each.running for each in machines.observe(host).services] == [False, False]

@@ -56,7 +56,7 @@ def test_children_are_found() -> None:
 
 FAILURES = {
     "the last words of what failed": (["sh", "-c", "echo no luck >&2; exit 3"], "failed with exit code 3: no luck"),
-    "a command that is missing, with the remedy": (["no-such-command"], "the command no-such-command is missing on this machine: install it"),
+    "a command that is missing, with the remedy": (["no-such-command"], "the command no-such-command is missing on this machine"),
     "a command that hangs": (["sleep", "9"], "did not end within 0.2 s"),
 }
 
