@@ -43,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service_cidr: str = "10.96.0.0/12"
     cluster_domain: str = "cluster.local"
 
-    history_s: float = 3600.0
+    history_s: float = 24 * 3600.0
     event_ttl_s: float = 3600.0
 
     max_connections: int = 4096

@@ -36,13 +36,20 @@ STOP_S = 2.0
 """How long requests under way may take to finish when the server stops."""
 
 
+def host_port(host: str, port: int) -> str:
+    """As it stands in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class FrontSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """host and port to listen at; address: `HOST:PORT` that clients are told."""
+    """host and port to listen at (0: any free one); reached_at: the host that clients are told.
+    checks: what must be well for `/readyz`, by name."""
 
     host: str = "0.0.0.0"
     port: int = 6443
-    address: str = "127.0.0.1:6443"
+    reached_at: str = "127.0.0.1"
     bounds: Bounds = Bounds()
+    checks: Mapping[str, Check] = {}
 
 
 class Front:
@@ -58,22 +65,19 @@ class Front:
         self._watches = Watches(door, clock=clock, rng=rng)
         self._logs = Logs(door, streams)
         self._stopping = False
-        self._documents = Documents(address=settings.address, live={"ping": lambda: ""}, ready=self._ready({}))
         self._http: HttpServer | None = None
         self._gate: Gate | None = None
-
-    def _ready(self, checks: Mapping[str, Check]) -> dict[str, Check]:
-        return {"ping": lambda: "", **checks, "shutdown": lambda: "stopping" if self._stopping else ""}
-
-    def set_checks(self, checks: Mapping[str, Check]) -> None:
-        """What must be well for `/readyz`, by name."""
-        self._documents = Documents(address=self._settings.address, live={"ping": lambda: ""}, ready=self._ready(checks))
+        self._documents: Documents
 
     async def listen(self) -> int:
         """Bind and return the port. Raises Unavailable with a sentence when that cannot be."""
         self._http = HttpServer(self.answer, complaints=self._complaints)
         self._gate = Gate(self._http, context=self._context, bounds=self._settings.bounds, complaints=self._complaints)
-        return await self._gate.listen(self._settings.host, self._settings.port)
+        port = await self._gate.listen(self._settings.host, self._settings.port)
+        alive = {"ping": lambda: ""}
+        ready = {**alive, **self._settings.checks, "shutdown": lambda: "stopping" if self._stopping else ""}
+        self._documents = Documents(address=host_port(self._settings.reached_at, port), live=alive, ready=ready)
+        return port
 
     async def run(self) -> None:
         assert self._gate is not None, "listen first"

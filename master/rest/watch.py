@@ -3,8 +3,8 @@
 Owns the stream's form: one event a line, plain, as Tables or as metadata alone; bookmarks; errors as an ERROR event once the
 stream has begun and as an HTTP error before. The order, the completeness and the selection of events are the door's.
 
-Subtle: a refusal (a bad selector, a revision that is gone) must become an HTTP status, yet the headers must not wait for a
-first event that may never come. So the door's first step is taken, and only if it waits do the headers go out.
+The door refuses at once what it refuses (a bad selector, a revision that is gone), so that is an HTTP status; the headers then
+go out without waiting for a first event, which may never come.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 from aiohttp import hdrs, web
 
-from common.aio.tasks import TaskGroup
 from common.clock import Clock, Rng
 from common.errors import SteersmanError, Unavailable
 from master.api import status, tables
@@ -117,45 +116,19 @@ class Watches:
             await events.aclose()  # type: ignore[attr-defined]
 
     async def _stream(self, call: Call, events: Events, lines: Lines) -> web.StreamResponse:
-        async with TaskGroup() as group:
-            first = group.start(_first(events), name="watch-first")
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            if first.done():
-                _or_raise(first.result())
-            stream = await open_stream(call, "application/json")
-            ended = False
-            try:
-                batch = _or_raise(await first)
-                while batch is not None:
-                    await stream.write(lines.of(batch))
-                    batch = await _next(events)
-            except asyncio.CancelledError:
-                if not stream.server_stops:
-                    raise
-                ended = True
-            except SteersmanError as error:
-                if not (isinstance(error, Unavailable) and stream.server_stops):
-                    await stream.write(error_line(error))
-            return await stream.end(uncancel=ended)
-
-
-async def _next(events: Events) -> Sequence[WatchEvent] | None:
-    return await anext(events, None)  # type: ignore[arg-type]
-
-
-async def _first(events: Events) -> Sequence[WatchEvent] | SteersmanError | None:
-    """The error as a value, because an error of a child would cancel its group."""
-    try:
-        return await _next(events)
-    except SteersmanError as error:
-        return error
-
-
-def _or_raise(outcome: Sequence[WatchEvent] | SteersmanError | None) -> Sequence[WatchEvent] | None:
-    if isinstance(outcome, SteersmanError):
-        raise outcome
-    return outcome
+        stream = await open_stream(call, "application/json")
+        stopped = False
+        try:
+            async for batch in events:
+                await stream.write(lines.of(batch))
+        except asyncio.CancelledError:
+            if not stream.server_stops:
+                raise
+            stopped = True
+        except SteersmanError as error:
+            if not (isinstance(error, Unavailable) and stream.server_stops):
+                await stream.write(error_line(error))
+        return await stream.end(uncancel=stopped)
 
 
 class Stream:
