@@ -13,19 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Protocol
-
 import msgspec
 
 from agent.assignment import Assignment
 from agent.lifecycle import learn, life, status
-from agent.lifecycle.life import Action, Host, Moment, Note, Outcome, PodLife, Step, replace
+from agent.lifecycle.life import Action, Moment, Note, PodLife, Step, replace
 from agent.lifecycle.scene import Scene
 from agent.lifecycle.step import end_orphan, step
-from agent.runtime.contract import ObservedSandbox, Runtime, RuntimeFault
-from common.aio import tasks
-from common.clock import Clock
+from agent.operations import Operations, Tools
+from agent.runtime.contract import ObservedSandbox
 from common.errors import NotNow
 from common.objects import meta
 from common.objects import pod as pods
@@ -36,40 +32,6 @@ RESYNC_S = 300.0
 AWAY_FIRST_S = 0.5
 AWAY_MAX_S = 10.0
 INTERRUPTIBLE = (life.EnsureImage, life.StopContainers)
-
-
-class Sink(Protocol):
-    """Where a worker's news goes. Plain calls that neither block nor raise."""
-
-    def status(self, uid: str, generation: int, document: bytes) -> None: ...
-
-    def finished(self, uid: str, phase: str) -> None:
-        """The pod ended by itself in that phase: it must not be started again, even by a restarted agent."""
-
-    def gone(self, uid: str, *, confirmed: bool) -> None:
-        """Nothing of it is left on this host. confirmed: its object waits for that news."""
-
-    def happened(self, uid: str, note: Note) -> None: ...
-
-
-class LogFolders(Protocol):
-    """The pods' log files, when the runtime writes any."""
-
-    def discard_pod(self, *, namespace: str, name: str, uid: str) -> None: ...
-
-    def discard(self, sandbox: ObservedSandbox, log_path: str) -> None: ...
-
-
-class Tools(msgspec.Struct, frozen=True):
-    """What all workers of an agent share. starts, pulls: how many operations of that kind run at once."""
-
-    runtime: Runtime
-    clock: Clock
-    sink: Sink
-    host: Callable[[], Host]
-    starts: asyncio.Semaphore
-    pulls: asyncio.Semaphore
-    logs: LogFolders | None = None
 
 
 class Worker:
@@ -83,11 +45,12 @@ class Worker:
             self._life = replace(self._life, forgotten=True)
         else:
             self._life = status.recalled(assignment.pod, self._life)
-            self._take(assignment, first=True)
+            self._take(assignment)
         self._wake = asyncio.Event()
         self._scope: asyncio.Timeout | None = None
         self._reported: tuple[int, bytes] | None = None
         self._told: set[Note] = set()
+        self._operations = Operations(tools, self._tell_pulling)
         self._observed: list[ObservedSandbox] = []
 
     # What comes from outside.
@@ -95,7 +58,10 @@ class Worker:
     def assign(self, assignment: Assignment) -> None:
         """The pod as it is now. Idempotent."""
         before, self.assignment = self.assignment, assignment
-        self._take(assignment, first=False)
+        if before is None or self._life.forgotten:
+            # It was being ended as unknown, and is ours after all (a master restored from an older state).
+            self._life = status.recalled(assignment.pod, PodLife(stopped=self._life.stopped))
+        self._take(assignment)
         if before is None or _fate(before) != _fate(assignment):
             self._interrupt()
         self._wake.set()
@@ -113,14 +79,17 @@ class Worker:
         self._wake.set()
 
     @property
+    def finished(self) -> str:
+        """The phase in which it ended by itself, or ""."""
+        return self._life.finished
+
+    @property
     def observed(self) -> list[ObservedSandbox]:
         """What the runtime showed last."""
         return self._observed
 
-    def _take(self, assignment: Assignment, *, first: bool) -> None:
+    def _take(self, assignment: Assignment) -> None:
         self._life = replace(self._life, live=self._life.live or assignment.live, blocked=assignment.blocked)
-        if not first:
-            self._life = replace(self._life, forgotten=False)
 
     def _interrupt(self) -> None:
         if self._scope is not None:
@@ -184,6 +153,10 @@ class Worker:
         for note in notes:
             self._tools.sink.happened(self.uid, note)
 
+    def _tell_pulling(self, action: life.EnsureImage) -> None:
+        if self.assignment is not None:
+            self._tell((learn.pulling(self.assignment.pod, action),))
+
     def _end(self) -> None:
         assignment = self.assignment
         if assignment is not None and self._tools.logs is not None:
@@ -206,14 +179,14 @@ class Worker:
         if isinstance(action, INTERRUPTIBLE):
             try:
                 async with asyncio.timeout(None) as self._scope:
-                    outcome = await self._perform(action)
+                    outcome = await self._operations.perform(action, self._observed)
             except TimeoutError:
                 log.info("operation-broken-off uid=%s what=%s", self.uid, type(action).__name__)
                 return
             finally:
                 self._scope = None
         else:
-            outcome = await self._perform(action)
+            outcome = await self._operations.perform(action, self._observed)
         took_s = self._now().mono - began_s
         what = type(action).__name__
         if outcome.error:
@@ -223,66 +196,6 @@ class Worker:
         pod = self.assignment.pod if self.assignment is not None else _NOBODY
         self._life, notes = learn.learn(pod, self._life, action, outcome=replace(outcome, took_s=took_s), now=self._now())
         self._tell(notes)
-
-    async def _perform(self, action: Action) -> Outcome:
-        try:
-            if isinstance(action, life.EnsureImage):
-                return await self._ensure_image(action)
-            if isinstance(action, life.StopContainers):
-                return await self._stop(action)
-            async with self._tools.starts:
-                return Outcome(value=await self._short(action) or "")
-        except RuntimeFault as error:
-            return Outcome(error=error.message or error.reason, kind=error.kind)
-        except NotNow as error:
-            return Outcome(error=error.message, retryable=True)
-
-    async def _short(self, action: Action) -> str | None:
-        runtime = self._tools.runtime
-        match action:
-            case life.CreateSandbox(spec=spec):
-                return await runtime.create_sandbox(spec)
-            case life.CreateContainer(sandbox_id=sandbox_id, spec=spec):
-                return await runtime.create_container(sandbox_id, spec)
-            case life.StartContainer(container_id=container_id):
-                return await runtime.start_container(container_id)
-            case life.StopSandbox(sandbox_id=sandbox_id):
-                return await runtime.stop_sandbox(sandbox_id)
-            case life.RemoveSandbox(sandbox_id=sandbox_id):
-                await runtime.remove_sandbox(sandbox_id)
-            case life.RemoveContainer(container_id=container_id, log_path=log_path):
-                await runtime.remove_container(container_id)
-                self._discard_log(container_id, log_path)
-            case _:
-                raise TypeError(f"no operation for {action!r}")
-        return None
-
-    def _discard_log(self, container_id: str, log_path: str) -> None:
-        if self._tools.logs is None or not log_path:
-            return
-        for sandbox in self._observed:
-            if any(container.id == container_id for container in sandbox.containers):
-                self._tools.logs.discard(sandbox, log_path)
-
-    async def _ensure_image(self, action: life.EnsureImage) -> Outcome:
-        runtime = self._tools.runtime
-        if action.policy != "Always":
-            image_id = await runtime.image(action.image)
-            if image_id is not None:
-                return Outcome(value=image_id, kind=learn.PRESENT)
-            if action.policy == "Never":
-                text = f'Container image "{action.image}" is not present with pull policy of Never'
-                return Outcome(error=text, kind="ErrImageNeverPull")
-        async with self._tools.pulls:
-            if self.assignment is not None:
-                self._tell((learn.pulling(self.assignment.pod, action),))
-            return Outcome(value=await runtime.pull(action.image))
-
-    async def _stop(self, action: life.StopContainers) -> Outcome:
-        """All at once: they share one grace period."""
-        runtime = self._tools.runtime
-        await tasks.gather(*(runtime.stop_container(each, action.grace_s) for each in action.container_ids))
-        return Outcome()
 
 
 def _fate(assignment: Assignment) -> tuple[object, ...]:

@@ -11,7 +11,8 @@ import pytest
 from agent.lifecycle.life import Host, Note
 from agent.runtime.contract import RuntimeFault
 from agent.runtime.hollow import Delays, HollowRuntime
-from agent.worker import Tools, Worker
+from agent.operations import Tools
+from agent.worker import Worker
 from common.aio.tasks import TaskGroup
 from tests.agent import pods, virtual
 from tests.agent.virtual import until
@@ -143,11 +144,11 @@ def test_ten_minutes_of_running_forgive_earlier_crashes() -> None:
         bench.begin(pods.document())
         await until(bench.news.ready)
         for crash in range(1, 4):
-            bench.runtime.crash("uid-web", "app")
+            bench.runtime.world.crash("uid-web", "app")
             await until(lambda crash=crash: bench.news.state().get("restartCount") == crash and bench.news.ready())
         await asyncio.sleep(700)
         began = bench.clock.monotonic()
-        bench.runtime.crash("uid-web", "app")
+        bench.runtime.world.crash("uid-web", "app")
         await until(lambda: bench.news.state().get("restartCount") == 4)
         assert bench.clock.monotonic() - began < 1
 
@@ -179,7 +180,7 @@ def test_a_finished_pod_is_not_started_again_by_a_restarted_agent_on_a_rebooted_
     async def test(bench: Bench) -> None:
         bench.begin(pods.document(restartPolicy="Never"), finished="Succeeded")
         await asyncio.sleep(1000)
-        assert bench.runtime.running() == [] and bench.news.phase() in ("Succeeded", "")
+        assert bench.runtime.world.running() == [] and bench.news.phase() in ("Succeeded", "")
 
     on_a_bench(test)
 
@@ -266,7 +267,7 @@ def test_a_missing_command_becomes_a_crash_loop_with_its_reason() -> None:
 
 def test_init_containers_run_in_order_before_the_others() -> None:
     async def test(bench: Bench) -> None:
-        bench.runtime.operations = []
+        bench.runtime.world.operations = []
         made = pods.document(
             initContainers=[pods.container("first", "sh", "-c", "sleep 2"), pods.container("second", "true")],
             containers=[pods.container("app")],
@@ -275,7 +276,7 @@ def test_init_containers_run_in_order_before_the_others() -> None:
         await until(lambda: "running" in bench.news.state("first").get("state", {}))
         assert bench.news.waiting() == "PodInitializing" and bench.news.phase() == "Pending"
         await until(bench.news.ready)
-        assert [op for op, _ in bench.runtime.operations if op in ("start_container", "exit")] == [
+        assert [op for op, _ in bench.runtime.world.operations if op in ("start_container", "exit")] == [
             "start_container", "exit", "start_container", "exit", "start_container",
         ]  # fmt: skip
         assert [s["state"]["terminated"]["reason"] for s in bench.news.last()["initContainerStatuses"]] == ["Completed"] * 2
@@ -288,7 +289,7 @@ def test_a_failing_init_container_of_a_pod_that_never_restarts_fails_the_pod() -
         made = pods.document(restartPolicy="Never", initContainers=[pods.container("first", "false")])
         bench.begin(made)
         await until(lambda: bench.news.phase() == "Failed")
-        assert bench.runtime.running() == []
+        assert bench.runtime.world.running() == []
 
     on_a_bench(test)
 
@@ -298,13 +299,13 @@ def test_a_restarted_agent_adopts_what_runs_and_touches_nothing() -> None:
         bench.begin(pods.document())
         await until(bench.news.ready)
         status = bench.news.last()
-        bench.runtime.operations = []
+        bench.runtime.world.operations = []
         async with TaskGroup() as group:
             second = Bench(bench.clock, group, runtime=bench.runtime)
             second.begin(pods.document(status=status), live=False)
             await until(second.news.ready)
             await asyncio.sleep(1000)
-            assert bench.runtime.operations == []
+            assert bench.runtime.world.operations == []
             assert second.news.statuses["uid-web"] == [status], "not even a condition's time changed"
             raise asyncio.CancelledError
 
@@ -316,7 +317,7 @@ def test_a_lost_sandbox_is_replaced_and_the_restart_counts() -> None:
     async def test(bench: Bench) -> None:
         bench.begin(pods.document())
         await until(bench.news.ready)
-        bench.runtime.reboot()
+        bench.runtime.world.reboot()
         await until(lambda: bench.news.state().get("restartCount") == 1 and bench.news.ready())
         assert "SandboxChanged" in bench.news.reasons()
         assert bench.news.state()["lastState"]["terminated"]["exitCode"] == 137
@@ -341,11 +342,11 @@ def test_a_runtime_that_is_away_changes_no_status_and_is_used_again_at_once_when
         bench.begin(pods.document())
         await until(bench.news.ready)
         told = len(bench.news.statuses["uid-web"])
-        bench.runtime.set_away(True)
+        bench.runtime.world.set_away(True)
         await asyncio.sleep(300)
         assert len(bench.news.statuses["uid-web"]) == told
-        bench.runtime.crash("uid-web", "app")
-        bench.runtime.set_away(False)
+        bench.runtime.world.crash("uid-web", "app")
+        bench.runtime.world.set_away(False)
         began = bench.clock.monotonic()
         await until(lambda: bench.news.state().get("restartCount") == 1)
         assert bench.clock.monotonic() - began < 1
@@ -409,7 +410,7 @@ def test_an_evicted_pod_is_stopped_and_its_status_left_alone() -> None:
         await until(bench.news.ready)
         evicted = {**made, "status": {"phase": "Failed", "reason": "Evicted", "message": "too full"}}
         worker.assign(pods.assigned(evicted, 2))
-        await until(lambda: bench.runtime.running() == [])
+        await until(lambda: bench.runtime.world.running() == [])
         await until(lambda: "terminated" in bench.news.state().get("state", {}))
         assert (bench.news.phase(), bench.news.last()["reason"]) == ("Failed", "Evicted")
 

@@ -1,0 +1,120 @@
+"""The node's own document: what a host tells of itself, from plain facts. Pure.
+
+Owns `node.status` as the kubelet writes it: capacity, allocatable, addresses, nodeInfo, and the conditions Ready, MemoryPressure,
+DiskPressure, PIDPressure with the kubelet's reasons. A condition's time changes only with its status, so an unchanged host gives an
+unchanged document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from agent.lifecycle.status import when
+from agent.runtime.contract import RuntimeInfo
+from common.objects import quantity
+from common.version import KUBERNETES
+
+MEMORY_PRESSURE_BYTES = 100 << 20
+DISK_PRESSURE_SHARE = 0.05
+PID_PRESSURE_SHARE = 0.05
+READY_MESSAGE = "kagent is posting ready status"
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What does not change while the host is up, but for its addresses."""
+
+    name: str
+    cpu_milli: int
+    memory_bytes: int
+    pods: int
+    disk_bytes: int = 0
+    addresses: tuple[str, ...] = ()
+    kernel: str = ""
+    os_image: str = ""
+    architecture: str = "amd64"
+    machine_id: str = ""
+    system_uuid: str = ""
+    boot_id: str = ""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What is left; shares of the whole."""
+
+    memory_available_bytes: int = 1 << 62
+    disk_free_share: float = 1.0
+    pids_free_share: float = 1.0
+
+
+def labels(facts: Facts, extra: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "kubernetes.io/arch": facts.architecture,
+        "kubernetes.io/hostname": facts.name,
+        "kubernetes.io/os": "linux",
+        **extra,
+    }
+
+
+def resources(facts: Facts) -> dict[str, str]:
+    found = {"cpu": quantity.cpu_text(facts.cpu_milli), "memory": f"{facts.memory_bytes // 1024}Ki", "pods": str(facts.pods)}
+    if facts.disk_bytes:
+        found["ephemeral-storage"] = f"{facts.disk_bytes // 1024}Ki"
+    return dict(sorted(found.items()))
+
+
+def ready(info: RuntimeInfo | None, words: str) -> tuple[str, str, str]:
+    """Status, reason and message of the condition Ready. info None: the runtime does not answer, in these words."""
+    if info is None:
+        return "False", "KubeletNotReady", f"container runtime is down: {words}"
+    if not info.ready:
+        return "False", "KubeletNotReady", info.message or "container runtime is not ready"
+    return "True", "KubeletReady", READY_MESSAGE
+
+
+def conditions(usage: Usage, info: RuntimeInfo | None, *, words: str, former: tuple[dict, ...], now: float) -> tuple[dict, ...]:
+    pressures = (
+        ("MemoryPressure", usage.memory_available_bytes < MEMORY_PRESSURE_BYTES, "KubeletHasInsufficientMemory",
+         "KubeletHasSufficientMemory", "insufficient memory", "sufficient memory"),
+        ("DiskPressure", usage.disk_free_share < DISK_PRESSURE_SHARE, "KubeletHasDiskPressure",
+         "KubeletHasNoDiskPressure", "disk pressure", "no disk pressure"),
+        ("PIDPressure", usage.pids_free_share < PID_PRESSURE_SHARE, "KubeletHasInsufficientPID",
+         "KubeletHasSufficientPID", "insufficient PID", "sufficient PID"),
+    )  # fmt: skip
+    found = [
+        (kind, "True" if bad else "False", reason_bad if bad else reason_good, f"kagent has {bad_text if bad else good_text} available"
+         if kind != "DiskPressure" else f"kagent has {bad_text if bad else good_text}")
+        for kind, bad, reason_bad, reason_good, bad_text, good_text in pressures
+    ]  # fmt: skip
+    found.append(("Ready", *ready(info, words)))
+    before = {condition["type"]: condition for condition in former}
+    made = []
+    for kind, status, reason, message in found:
+        old = before.get(kind)
+        since = old["lastTransitionTime"] if old is not None and old["status"] == status else when(now)
+        made.append({"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": since})
+    return tuple(made)
+
+
+def status(facts: Facts, info: RuntimeInfo | None, *, conditions: tuple[dict, ...]) -> dict:
+    """`node.status`."""
+    addresses = [{"type": "InternalIP", "address": address} for address in facts.addresses]
+    addresses.append({"type": "Hostname", "address": facts.name})
+    return {
+        "capacity": resources(facts),
+        "allocatable": resources(facts),
+        "addresses": addresses,
+        "conditions": list(conditions),
+        "nodeInfo": {
+            "machineID": facts.machine_id,
+            "systemUUID": facts.system_uuid,
+            "bootID": facts.boot_id,
+            "kernelVersion": facts.kernel,
+            "osImage": facts.os_image,
+            "containerRuntimeVersion": f"{info.name}://{info.version}" if info is not None else "",
+            "kubeletVersion": KUBERNETES,
+            "kubeProxyVersion": "",
+            "operatingSystem": "linux",
+            "architecture": facts.architecture,
+        },
+    }

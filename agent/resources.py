@@ -1,0 +1,140 @@
+"""What the host has and how much of it is left; the one module that asks psutil and /proc.
+
+Owns reading; `node.py` makes the node's document of it. Stated capacity (settings cpu, memory, pods) takes the place of what the
+machine has, because several hosts may share one. `HollowResources` states everything and reads nothing, for the simulation.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+from agent.node import Facts, Usage
+from agent.settings import Settings
+from common.objects import quantity
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+HOLLOW_CPU_MILLI = 8000
+HOLLOW_MEMORY_BYTES = 16 << 30
+
+
+class Resources(Protocol):
+    def facts(self) -> Facts:
+        """What the host has."""
+
+    def usage(self) -> Usage:
+        """What is left of it."""
+
+
+class HollowResources:
+    def __init__(self, name: str, *, settings: Settings = Settings(), address: str = "") -> None:
+        self._facts = Facts(
+            name=name,
+            cpu_milli=quantity.milli(settings.cpu) if settings.cpu else HOLLOW_CPU_MILLI,
+            memory_bytes=quantity.value(settings.memory) if settings.memory else HOLLOW_MEMORY_BYTES,
+            pods=quantity.value(settings.pods),
+            addresses=(address,) if address else (),
+            kernel="hollow",
+            os_image="Hollow host",
+            machine_id=name,
+            system_uuid=name,
+            boot_id=name,
+        )
+        self.left = Usage()
+
+    def facts(self) -> Facts:
+        return self._facts
+
+    def usage(self) -> Usage:
+        return self.left
+
+
+class HostResources:
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._settings = settings
+        cpu, memory = settings.cpu, settings.memory
+        self._name = name
+        self._stated_memory = quantity.value(memory) if memory else 0
+        self._cpu_milli = quantity.milli(cpu) if cpu else len(os.sched_getaffinity(0)) * 1000
+        self._memory_bytes = self._stated_memory or psutil.virtual_memory().total
+        self._disk = Path(settings.data_dir)
+
+    def facts(self) -> Facts:
+        release = platform.uname()
+        return Facts(
+            name=self._name,
+            cpu_milli=self._cpu_milli,
+            memory_bytes=self._memory_bytes,
+            pods=quantity.value(self._settings.pods),
+            disk_bytes=psutil.disk_usage(str(self._disk)).total if self._disk.exists() else 0,
+            addresses=addresses(self._settings.node_address),
+            kernel=release.release,
+            os_image=_os_image(),
+            architecture=ARCHITECTURES.get(release.machine, release.machine),
+            machine_id=_line("/etc/machine-id").replace("-", ""),
+            system_uuid=_line("/sys/class/dmi/id/product_uuid") or _line("/etc/machine-id"),
+            boot_id=_line("/proc/sys/kernel/random/boot_id"),
+        )
+
+    def usage(self) -> Usage:
+        # A stated memory is a part of the machine's; what the machine has left is an upper bound for it all the same.
+        most_pids = int(_line("/proc/sys/kernel/pid_max") or 0)
+        disk = psutil.disk_usage(str(self._disk)) if self._disk.exists() else None
+        return Usage(
+            memory_available_bytes=psutil.virtual_memory().available,
+            disk_free_share=disk.free / disk.total if disk is not None and disk.total else 1.0,
+            pids_free_share=1.0 - _threads() / most_pids if most_pids else 1.0,
+        )
+
+
+def _threads() -> int:
+    """All threads of the machine: the total in /proc/loadavg's fourth field."""
+    words = _line("/proc/loadavg").split()
+    return int(words[3].partition("/")[2]) if len(words) > 3 else 0
+
+
+def addresses(stated: str) -> tuple[str, ...]:
+    """The stated address, or that of the interface of the default route, or the first that is not loopback."""
+    if stated:
+        return (stated,)
+    interfaces = psutil.net_if_addrs()
+    route = _default_interface()
+    names = [route] if route else [name for name in interfaces if name != "lo"]
+    for name in names:
+        for address in interfaces.get(name, []):
+            if address.family == socket.AF_INET:
+                return (address.address,)
+    return ()
+
+
+def _default_interface() -> str:
+    try:
+        lines = Path("/proc/net/route").read_text().splitlines()[1:]
+    except OSError:
+        return ""
+    return next((line.split()[0] for line in lines if line.split()[1:2] == ["00000000"]), "")
+
+
+def _os_image() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
+    except OSError:
+        return "Linux"
+
+
+def _line(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.readline(4096).strip()
+    except OSError:
+        return ""
+
+
+def host_name() -> str:
+    """This host's name as a node name."""
+    return socket.gethostname().lower()

@@ -1,0 +1,113 @@
+"""What an operator sets of an agent: a YAML file, KAGENT_* variables, command-line options; the later wins.
+
+Owns names, defaults and checks. The file's keys and the variables' names are the fields below (`KAGENT_NODE_ADDRESS` for
+`node_address`). Secrets are no settings: the token comes from KAGENT_JOIN, a file or stdin, the key lies in the data folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from common.errors import Invalid
+from common.objects import quantity
+
+FILE_MOST_BYTES = 1 << 20
+RUNTIMES = ("containerd", "hollow")
+_NODE_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+_BRIDGE = re.compile(r"^[a-z0-9][a-z0-9._-]{0,14}$")
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """node_name "": the host's name. node_address "": the address of the default route's interface. cpu, memory, pods:
+    stated capacity, as quantities; "" is what the host has. hollow: how many hosts to play, named NODE_NAME-0 and so on
+    (NODE_NAME itself if it is one). prefer_local_images: an image that is here is used even if its policy is Always.
+    cni_config_dir "": no network configuration is written. bridge: a link's name, unique among the clusters on a host."""
+
+    data_dir: str = "/var/lib/kagent"
+    node_name: str = ""
+    node_address: str = ""
+    labels: dict[str, str] = {}
+    runtime: str = "containerd"
+    runtime_endpoint: str = "unix:///run/containerd/containerd.sock"
+    hollow: int = 0
+    cpu: str = ""
+    memory: str = ""
+    pods: str = "110"
+    log_root: str = "/var/log/pods"
+    cgroup_root: str = "/steersman"
+    cni_config_dir: str = "/etc/cni/net.d"
+    bridge: str = "steer0"
+    mtu: int = 0
+    routes: bool = True
+    parallel_starts: int = 8
+    parallel_pulls: int = 3
+    prefer_local_images: bool = False
+    node_status_s: float = 10.0
+    log_level: str = "info"
+
+
+def load(*, file: Path | None, environment: Mapping[str, str], options: Mapping[str, object]) -> Settings:
+    """Raises Invalid with one sentence that names the setting."""
+    values: dict[str, object] = {}
+    if file is not None:
+        values.update(_from_file(file))
+    values.update(_from_environment(environment))
+    values.update({name: value for name, value in options.items() if value is not None})
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"agent settings: {error}") from None
+    return _checked(settings)
+
+
+def _from_file(file: Path) -> dict[str, object]:
+    try:
+        if file.stat().st_size > FILE_MOST_BYTES:
+            raise Invalid(f"{file}: larger than {FILE_MOST_BYTES} bytes")
+        found = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise Invalid(f"{file}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(f"{file}: not YAML: {error}") from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise Invalid(f"{file}: must be a map of settings")
+    return {str(key): value for key, value in found.items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name in Settings.__struct_fields__:
+        text = environment.get(f"KAGENT_{name.upper()}")
+        if text is None or text == "":
+            continue
+        found[name] = dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair) if name == "labels" else text
+    return found
+
+
+def _checked(settings: Settings) -> Settings:
+    def need(good: object, setting: str, why: str) -> None:
+        if not good:
+            raise Invalid(f"agent settings: {setting}: {why}")
+
+    need(settings.runtime in RUNTIMES, "runtime", f"{settings.runtime!r} is none of {', '.join(RUNTIMES)}")
+    need(not settings.node_name or _NODE_NAME.match(settings.node_name), "node_name", f"{settings.node_name!r} is not a DNS name")
+    need(_BRIDGE.match(settings.bridge), "bridge", f"{settings.bridge!r} is not a link's name of at most 15 characters")
+    need(0 <= settings.hollow <= 10000, "hollow", "must be from 0 to 10000")
+    need(1 <= settings.parallel_starts <= 256, "parallel_starts", "must be from 1 to 256")
+    need(1 <= settings.parallel_pulls <= 64, "parallel_pulls", "must be from 1 to 64")
+    need(settings.node_status_s > 0, "node_status_s", "must be above 0")
+    for name in ("cpu", "memory", "pods"):
+        text = getattr(settings, name)
+        try:
+            good = not text or quantity.of(name, text) > 0
+        except ValueError as error:
+            raise Invalid(f"agent settings: {name}: {error}") from None
+        need(good, name, f"{text!r} must be above 0")
+    return settings
