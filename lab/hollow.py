@@ -9,6 +9,7 @@ off, but does not go on working meanwhile). More hosts than that are played by o
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -59,15 +60,15 @@ class HollowLab:
     def up(self, progress: Progress) -> None:
         with self._files.locked():
             state = self._files.load() or State(id=lab_id(self.directory), settings=self._settings or LabSettings(runtime="hollow"))
+            shutil.rmtree(self.directory / removal.FAILED, ignore_errors=True)
             try:
                 self._settle(state)
                 self._build(state, progress)
-            except BaseException:
-                if not state.complete:
-                    progress.step("It failed: removing what was started")
-                    self._remove(state)
-                    progress.done()
-                raise
+            except BaseException as error:
+                if state.complete:
+                    raise
+                progress.step("It failed: removing what was started")
+                removal.after_failure(self.directory, error, lambda: self._remove(state))
             state.complete = True
             self._files.save(state)
             progress.done()
@@ -149,7 +150,7 @@ class HollowLab:
                 if not _alive(host):
                     raise LabFault(f"kagent on {host.name} ended: {processes.tail(self._log(host))} (see {self._log(host)})")
 
-        many = [f"{ALL}-{number}" for number in range(1, state.settings.hosts + 1)]
+        many = [f"{ALL}-{number}" for number in range(state.settings.hosts)]
         names = [name for host in hosts for name in (many if host.name == ALL else [host.name])]
         cluster.wait_nodes(cluster.Api(self.kubeconfig), names, check=check, progress=progress)
 

@@ -12,6 +12,7 @@ Says what a lab consists of and in which order it comes up: machines, kmaster an
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -38,15 +39,15 @@ class HostLab:
         with self._files.locked():
             state = self._files.load() or State(id=lab_id(self.directory), settings=self._settings or LabSettings())
             machines = Machines(self.directory, self._files, state)
+            shutil.rmtree(self.directory / removal.FAILED, ignore_errors=True)
             try:
                 machines.settle(self._settings)
                 self._build(machines, progress)
-            except BaseException:
-                if not state.complete:
-                    progress.step("It failed: removing what was started")
-                    removal.remove(state.id, self.directory, state)
-                    progress.done()
-                raise
+            except BaseException as error:
+                if state.complete:
+                    raise
+                progress.step("It failed: removing what was started")
+                removal.after_failure(self.directory, error, lambda: removal.remove(state.id, self.directory, state))
             state.complete = True
             machines.save()
             progress.done()

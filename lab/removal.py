@@ -12,6 +12,7 @@ import contextlib
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import boot, cgroups, net, processes
@@ -20,6 +21,8 @@ from lab.processes import Process
 from lab.state import State
 
 KEPT = ("cache", "lock")
+FAILED = "failed"
+"""The daemons' logs of a first `up` that failed; gone with the next `up` or `down`."""
 
 
 def remove(lab_id: str, directory: Path, state: State | None) -> None:
@@ -38,6 +41,19 @@ def remove(lab_id: str, directory: Path, state: State | None) -> None:
     remove_files(directory)
     if busy:
         raise LabFault(f"still in use: {', '.join(busy)}: end the processes in its cgroup.procs, then run script/down again")
+
+
+def after_failure(directory: Path, error: BaseException, remove_all: Callable[[], None]) -> None:
+    """Remove what a first `up` has started, keep its logs, and make the error name the place where they are now. Raises it."""
+    logs = {log.relative_to(directory / "hosts"): log.read_bytes() for log in (directory / "hosts").glob("*/log/*.log")}
+    remove_all()
+    for name, content in logs.items():
+        target = directory / FAILED / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    if isinstance(error, LabFault):
+        raise LabFault(error.message.replace(f"{directory}/hosts/", f"{directory}/{FAILED}/")) from error
+    raise error
 
 
 def remove_files(directory: Path) -> None:

@@ -194,3 +194,5 @@ def test_a_lab_whose_state_was_lost_is_removed_by_its_names(tmp_path: Path) -> N
     assert cgroups.folders(state.id) == []
     assert net.uplink(state.id) not in os.listdir("/sys/class/net")
     assert {path.name for path in folder.iterdir()} <= {"cache", "lock"}
+    for made in reversed(state.made_folders):  # only the state knew that they were not there before
+        os.rmdir(made)

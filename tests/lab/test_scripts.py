@@ -114,3 +114,29 @@ def test_down_without_a_venv_ends_exactly_the_recorded_processes(checkout: Path)
         assert [path.name for path in lab.iterdir()] == ["cache"]
     finally:
         processes.end(stranger)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("catatonit"), reason="needs root and catatonit")
+def test_down_without_a_venv_removes_hosts_by_their_names(checkout: Path) -> None:
+    from lab import boot, cgroups, net, processes
+    from lab.contract import LabSettings
+    from lab.machines import Machines
+    from lab.state import State, StateFile, lab_id
+
+    folder = checkout / ".lab"
+    state = State(id=lab_id(folder), settings=LabSettings(hosts=1))
+    machines = Machines(folder, StateFile(folder), state)
+    machines.settle(None)
+    machines.share()
+    for host in state.hosts:
+        machines.power_on(host)
+    init = machines.running("host-1")[1]
+    daemon = boot.spawn(init, ["sleep", "60"], log=folder / "sleep.log")
+    result = call(checkout, "script/down")
+    assert result.returncode == 0, result.stderr
+    assert processes.wait_gone([init, daemon], 5) == []
+    assert net.namespaces(state.id) == []
+    assert cgroups.folders(state.id) == []
+    assert net.uplink(state.id) not in os.listdir("/sys/class/net")
+    assert not any(Path(made).exists() for made in state.made_folders)
+    assert list(folder.iterdir()) == []
