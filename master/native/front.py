@@ -48,7 +48,7 @@ class NativeFront:
                     self._listener.drop(inbound.peer)
                     continue
                 if self._running.get(inbound.peer, 0) >= CALLS_PER_PEER:
-                    self._fail(inbound, call, TooManyRequests("too many calls at once; wait for an answer first", retry_after_s=1))
+                    await self._fail(inbound, call, TooManyRequests("too many calls at once; wait for an answer first", retry_after_s=1))
                     continue
                 self._running[inbound.peer] = self._running.get(inbound.peer, 0) + 1
                 group.start(self._answer(inbound, call), name=f"native-{call.method}")
@@ -63,9 +63,9 @@ class NativeFront:
             if known is None:
                 raise BadRequest(f'unknown method "{call.method}"; this master knows {", ".join(sorted(self._verbs.known))}')
             result = await known[1](actor, self._arguments(call, known[0]))
-            self._send(inbound, messages.Reply(call.id, result))
+            await self._send(inbound, messages.Reply(call.id, result))
         except SteersmanError as error:
-            self._fail(inbound, call, error)
+            await self._fail(inbound, call, error)
         finally:
             left = self._running[inbound.peer] - 1
             if left:
@@ -85,11 +85,11 @@ class NativeFront:
         except msgspec.ValidationError as error:
             raise BadRequest(f"{call.method}: {error}") from None
 
-    def _send(self, inbound: Inbound, message: messages.Message) -> bool:
-        return self._listener.send(inbound.peer, codec.encode(message))
+    async def _send(self, inbound: Inbound, message: messages.Message) -> bool:
+        return await self._listener.send(inbound.peer, codec.encode(message))
 
-    def _fail(self, inbound: Inbound, call: messages.Call, error: SteersmanError) -> None:
-        self._send(inbound, messages.Fault(call.id, status.of(error)))
+    async def _fail(self, inbound: Inbound, call: messages.Call, error: SteersmanError) -> None:
+        await self._send(inbound, messages.Fault(call.id, status.of(error)))
 
     async def _watch(self, actor: Actor, inbound: Inbound, call: messages.Call) -> None:
         args = self._arguments(call, calls.Watch)
@@ -104,8 +104,8 @@ class NativeFront:
                 for event in batch:
                     document = event.stored.document() if event.stored else None
                     result = {"type": event.type.value, "object": document, "revision": event.revision}
-                    if not self._send(inbound, messages.Reply(call.id, result, end=False)):
+                    if not await self._send(inbound, messages.Reply(call.id, result, end=False)):
                         return
         finally:
             await events.aclose()  # type: ignore[attr-defined]
-        self._send(inbound, messages.Reply(call.id))
+        await self._send(inbound, messages.Reply(call.id))

@@ -13,7 +13,7 @@ import msgspec
 
 from common import version
 from common.clock import Clock
-from common.errors import BadRequest
+from common.errors import BadRequest, NotFound
 from master.api import contract, registry, tables
 from master.api.contract import Actor, Document, Ref, Selection
 from master.native import calls
@@ -124,7 +124,10 @@ class Verbs:
 
     async def _why(self, actor: Actor, args: calls.Why) -> Document:
         ref = self._ref(calls.resource_named(args.resource), args.namespace, args.name)
-        return {"steps": await self._door.why(actor, ref, limit=args.limit)}
+        steps = await self._door.why(actor, ref, limit=args.limit)
+        if not steps:
+            raise NotFound(f'nothing is known of {args.resource} "{args.name}": it never was, or its history is no longer kept')
+        return {"steps": steps}
 
     async def _token_create(self, actor: Actor, args: calls.TokenCreate) -> Document:
         if args.ttl_s < 0:
