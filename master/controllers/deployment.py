@@ -255,7 +255,10 @@ def _make(deployment: Deployment, facts: Facts, size: int) -> list[ObjectChange]
         },
     }  # fmt: skip
     old = sum(item.spec.replicas for item in facts.old)
-    why = f"the template of Deployment {deployment.metadata.name} has no ReplicaSet; it starts with {size} of {facts.bounds.desired}, as older ones have {counted(old, 'pod')}"
+    why = (
+        f"the template of Deployment {deployment.metadata.name} has no ReplicaSet; it starts with {size} of "
+        f"{facts.bounds.desired}, as older ones have {counted(old, 'pod')}"
+    )
     changes: list[ObjectChange] = [CreateObject(SETS, ref.namespace, document, cause(ACTOR, "NewReplicaSet", why, deployment))]
     if size:
         changes.append(_scaling_event(deployment, ref.name, 0, size))

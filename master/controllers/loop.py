@@ -8,7 +8,8 @@ and perform its changes through the door, in order. Nothing starts to work befor
 
 What happens when a change fails: Conflict, AlreadyExists and NotFound are the normal course of a lost race: the key comes
 back after a back-off and is decided anew. Not now: the same, with a warning. A refusal (Forbidden, Invalid): the same,
-and the controller is told, so that it can emit an Event. A bug ends the worker; the supervisor logs and restarts it, and the key is not lost.
+and the controller is told, so that it can emit an Event. A bug ends the worker; the supervisor logs and restarts it, and the
+key is not lost.
 """
 
 from __future__ import annotations
@@ -206,7 +207,8 @@ class Loop:
             self._view.note(change.ref)
         if not isinstance(change, EmitEvent):
             if not (isinstance(change, PatchObject) and change.subresource):
-                log.info("change controller=%s rule=%s object=%s why=%r", controller.name, change.cause.rule, _target(change, made), change.cause.why)
+                target, why = _target(change, made), change.cause
+                log.info("change controller=%s rule=%s object=%s why=%r", controller.name, why.rule, target, why.why)
             await self._feed_back(controller, key, change, made)
         return None
 

@@ -18,7 +18,7 @@ from common.objects.cluster import Event, Namespace
 from common.objects.node import Node
 from common.objects.pod import Pod
 from common.objects.workloads import Deployment, ReplicaSet
-from master import bootstrap
+from master.api import bootstrap
 from master.api.contract import Actor, CreateObject, DeleteOptions, PatchType, Ref, Role
 from master.api.door import ApiDoor
 from master.controllers.controller import Controller, Outcome, itself
