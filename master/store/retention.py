@@ -4,7 +4,7 @@
 the cause `system:store`/`Expired`, so that watches see it. An object that was written anew meanwhile is left alone: the
 write expects the revision that was due.
 
-`keep_trimmed` looks once a minute what is older than the retention (an age and a count of revisions, whichever keeps less),
+`keep_trimmed` looks once a minute (a setting) what is older than the retention (an age and a count of revisions, whichever keeps less),
 says so to the store, and lets the journal drop rows in small steps, so that no writer waits long behind it.
 
 Subtle: `expires` is wall-clock time, which jumps. A timer therefore never sleeps longer than `RECHECK_S`.
@@ -27,17 +27,17 @@ from master.store.state import State
 
 EXPIRED = Cause(actor="system:store", rule="Expired", why="its time to live has passed")
 RECHECK_S = 60.0
-TRIM_EVERY_S = 60.0
 STEP_PAUSE_S = 0.01
 EXPIRE_BATCH = 200
 BUSY_S = 1.0
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """How much of the past is kept: whichever of the two keeps less."""
+    """How much of the past is kept: whichever of the two keeps less. every_s: how often that is looked at."""
 
     seconds: float = 24 * 3600.0
     revisions: int = 100_000
+    every_s: float = 60.0
 
 
 class Expiry:
@@ -115,4 +115,4 @@ async def keep_trimmed(
             await compact(revision)
         while await journal.sweep():
             await asyncio.sleep(STEP_PAUSE_S)
-        await asyncio.sleep(TRIM_EVERY_S)
+        await asyncio.sleep(retention.every_s)

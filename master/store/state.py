@@ -136,6 +136,7 @@ class State:
             self._bucket(resource_of(change.key)).stream.changes.append(change)
         self._all.changes = list(loaded.recent)
         self._bytes = sum(map(_size, loaded.recent))
+        self._trim_if_large()
         for stream in old:
             stream.wake_all()
 
@@ -216,12 +217,13 @@ class State:
         for resource, changes in touched.items():
             self._buckets[resource].stream.publish(changes)
         self._all.publish([row.change for row in rows])
-        if len(self._all.changes) > self._log_changes * 5 // 4 or self._bytes > self._log_bytes:
-            self._trim()
+        self._trim_if_large()
 
-    def _trim(self) -> None:
-        """Drop the oldest changes until the log is within its count and a tenth below its bytes."""
+    def _trim_if_large(self) -> None:
+        """Drop the oldest changes, many at once and rarely: until the log is within its count and a tenth below its bytes."""
         changes = self._all.changes
+        if len(changes) <= self._log_changes * 5 // 4 and self._bytes <= self._log_bytes:
+            return
         cut = max(0, len(changes) - self._log_changes)
         size = self._bytes - sum(map(_size, changes[:cut]))
         if size > self._log_bytes:
