@@ -5,6 +5,7 @@
     /sys/fs/cgroup/memory/st-ID/host-1/…        what its container runtime makes
 
 The daemons sit in a leaf of their own because v2 allows processes and enabled controllers in one cgroup only at the real root.
+Subtle: for the same reason a host boots in a cgroup that is new, and hands controllers on (`delegate`) once its init is in the leaf.
 A limit that the machine does not let us set is left out and said so: the host then still states its capacity.
 """
 
@@ -20,7 +21,7 @@ from lab import processes
 from lab.contract import LabFault
 
 CPU_PERIOD_US = 100_000
-V2_CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids")
+V2_CONTROLLERS = ("cpu", "cpuset", "hugetlb", "io", "memory", "pids")
 REMOVE_DEADLINE_S = 10.0
 LEAF = "system"
 
@@ -63,13 +64,29 @@ def _write(path: Path, value: str) -> bool:
     return True
 
 
-def _enable_v2(folder: Path) -> None:
-    """Let the children of this cgroup use the controllers it has, one by one: one that is refused must not cost the others."""
-    with contextlib.suppress(OSError):
+def _enable_v2(folder: Path) -> list[str]:
+    """Let the children of this cgroup use the controllers it has, one by one: one that is refused must not cost the others.
+    Returns those that were not enabled before."""
+    try:
         available = (folder / "cgroup.controllers").read_text().split()
-        for controller in V2_CONTROLLERS:
-            if controller in available:
-                _write(folder / "cgroup.subtree_control", f"+{controller}")
+        enabled = (folder / "cgroup.subtree_control").read_text().split()
+    except OSError:
+        return []
+    wanted = [controller for controller in V2_CONTROLLERS if controller in available and controller not in enabled]
+    return [controller for controller in wanted if _write(folder / "cgroup.subtree_control", f"+{controller}")]
+
+
+def open_root() -> list[str]:
+    """Enable the controllers at the root of v2, where the machine has not; returns `MOUNT CONTROLLER` of each, for `close_root`."""
+    found = [each.mount for each in hierarchies() if each.version == 2]
+    return [f"{mount} {controller}" for mount in found for controller in _enable_v2(mount)]
+
+
+def close_root(opened: list[str]) -> None:
+    """Undo `open_root`. What another cgroup uses by now stays enabled."""
+    for entry in opened:
+        mount, _, controller = entry.rpartition(" ")
+        _write(Path(mount) / "cgroup.subtree_control", f"-{controller}")
 
 
 def _inherit_cpuset(folder: Path) -> None:
@@ -86,8 +103,10 @@ def group(lab_id: str) -> str:
 
 
 def create(lab_id: str, host: str) -> list[Path]:
-    """The host's cgroup in every hierarchy, with its leaf; returns their folders. Idempotent."""
+    """The host's cgroup in every hierarchy, with its leaf; returns their folders. What an earlier life of the host left there goes."""
     made = []
+    for folder in folders(lab_id):
+        remove(folder / host)
     for hierarchy in hierarchies():
         top = hierarchy.mount / group(lab_id)
         folder = top / host
@@ -96,13 +115,18 @@ def create(lab_id: str, host: str) -> list[Path]:
         except OSError:
             continue  # a read-only hierarchy: the host goes without it
         if hierarchy.version == 2:
-            for level in (hierarchy.mount, top, folder):
-                _enable_v2(level)
+            _enable_v2(top)
         elif "cpuset" in hierarchy.controllers:
             for level in (top, folder, folder / LEAF):
                 _inherit_cpuset(level)
         made.append(folder)
     return made
+
+
+def delegate(folders: list[Path]) -> None:
+    """Let the host's container runtime use the controllers, after its init has moved to the leaf."""
+    for folder in folders:
+        _enable_v2(folder)
 
 
 def limit(folders: list[Path], *, cpu: int, memory_bytes: int) -> list[str]:

@@ -65,6 +65,7 @@ class Machines:
             self.save()
         for host in self.state.hosts:
             self.state.made_folders += boot.make_folders(self.disk(host))
+        self.state.opened_controllers += cgroups.open_root()
         self.save()
         net.ensure_switch(self.state.id, self.state.subnet)
 
@@ -81,6 +82,7 @@ class Machines:
                 cgroups.limit(groups, cpu=settings.cpu, memory_bytes=settings.memory_bytes)
             host.services = {}
             host.init, host.outer = boot.boot(boot.HostPlace(lab_id, host.name, self.disk(host), tuple(groups)))
+            cgroups.delegate(groups)
         host.killed = host.partitioned = False
         self.save()
 

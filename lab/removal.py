@@ -33,6 +33,7 @@ def remove(lab_id: str, directory: Path, state: State | None) -> None:
     net.remove_all(lab_id)
     busy = [str(folder) for folder in cgroups.folders(lab_id) if not cgroups.remove(folder)]
     if state:
+        cgroups.close_root(state.opened_controllers)
         if state.made_netns_mount:
             net.remove_netns_mount()
         for folder in reversed(state.made_folders):

@@ -38,7 +38,7 @@ class Host(msgspec.Struct):
 
 class State(msgspec.Struct):
     """ports: name to number, for labs on loopback. made_folders: mount points that did not exist before, deepest last.
-    made_netns_mount: /run/netns became a mount through us."""
+    made_netns_mount: /run/netns became a mount through us. opened_controllers: what the lab enabled at the root of cgroup v2."""
 
     id: str
     format: int = FORMAT
@@ -48,6 +48,7 @@ class State(msgspec.Struct):
     ports: dict[str, int] = {}
     made_folders: list[str] = []
     made_netns_mount: bool = False
+    opened_controllers: list[str] = []
     complete: bool = False
 
     def host(self, name: str) -> Host:

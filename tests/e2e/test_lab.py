@@ -30,6 +30,7 @@ class Machine:
         self.rules = _words("nft", "list", "ruleset")
         self.routes = _words("ip", "route", "show", "table", "all")
         self.cgroups = sorted(path for each in cgroups.hierarchies() for path, _, _ in os.walk(each.mount))
+        self.controllers = _words("sh", "-c", "cat /sys/fs/cgroup/cgroup.subtree_control /sys/fs/cgroup/*/cgroup.subtree_control")
         self.processes = sorted(filter(None, (_ours(pid, folder) for pid in processes.all_pids())))
         self.folders = {path: os.path.isdir(path) for path in ("/etc/cni", "/var/lib/kagent", "/var/lib/kmaster", "/var/log/pods")}
 

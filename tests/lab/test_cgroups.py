@@ -57,6 +57,10 @@ def test_on_v2_the_host_gets_its_limits_where_the_kernel_offers_them(tmp_path: P
     assert (folder / "system").is_dir()
     (folder / "cpu.max").write_text("max 100000")
     assert cgroups.limit([folder], cpu=2, memory_bytes=1 << 30) == ["memory"]
+    assert (root / "cgroup.subtree_control").read_text() == ""
+    assert cgroups.open_root() == [f"{root} cpu", f"{root} memory", f"{root} pids"]
+    cgroups.close_root([f"{root} pids"])
+    assert (root / "cgroup.subtree_control").read_text() == "-pids"
     assert (folder / "cpu.max").read_text() == "200000 100000"
 
 

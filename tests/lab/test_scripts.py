@@ -138,5 +138,7 @@ def test_down_without_a_venv_removes_hosts_by_their_names(checkout: Path) -> Non
     assert net.namespaces(state.id) == []
     assert cgroups.folders(state.id) == []
     assert net.uplink(state.id) not in os.listdir("/sys/class/net")
+    assert cgroups.open_root() == state.opened_controllers
+    cgroups.close_root(state.opened_controllers)
     assert not any(Path(made).exists() for made in state.made_folders)
     assert list(folder.iterdir()) == []
