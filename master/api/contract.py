@@ -185,7 +185,8 @@ class DeleteObject(msgspec.Struct, frozen=True):
 
 
 class EmitEvent(msgspec.Struct, frozen=True):
-    """A Kubernetes Event about `regarding`; the recorder counts repeats instead of writing them again."""
+    """A Kubernetes Event about `regarding`; the recorder counts repeats instead of writing them again.
+    host: the node that reports it (`source.host`). field_path: the part of the object (`involvedObject.fieldPath`)."""
 
     regarding: Ref
     kind: str
@@ -195,6 +196,8 @@ class EmitEvent(msgspec.Struct, frozen=True):
     message: str
     component: str
     cause: Cause | None = None
+    host: str = ""
+    field_path: str = ""
 
 
 ObjectChange = CreateObject | PatchObject | DeleteObject | EmitEvent

@@ -1,0 +1,155 @@
+"""What a node should hold against what it was sent: the difference, as messages.
+
+Pure. `Held` is computed from the store's present state, `Sent` from what the session's connection was given; `plan` gives the messages
+that bring one to the other, and the new `Sent`. It looks at everything a node holds, so it repairs whatever it missed, and it sends
+nothing twice.
+
+A pod is sent again when anything in it but its status changed: reports of the agent come back as writes of the status, and must not
+echo. ConfigMaps and Secrets are sent as they are named by a pod the node holds, and no others: a node's key opens what its own
+pods need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+from common.objects import meta
+from common.objects import pod as pods
+from common.wire import messages
+from master.api.contract import Stored
+
+CONFIG_KINDS = {"ConfigMap": "configmaps", "Secret": "secrets"}
+
+
+class ConfigRef(msgspec.Struct, frozen=True, order=True):
+    kind: str
+    namespace: str
+    name: str
+
+
+class HeldPod(msgspec.Struct, frozen=True):
+    """A pod that a node holds. digest: of all of it but the status."""
+
+    uid: str
+    node: str
+    namespace: str
+    name: str
+    stored: Stored
+    digest: bytes
+    deleting: bool
+    configs: tuple[ConfigRef, ...]
+
+    @property
+    def generation(self) -> int:
+        return self.stored.revision
+
+
+class HeldConfig(msgspec.Struct, frozen=True):
+    """revision 0 and no document: it does not exist."""
+
+    revision: int = 0
+    document: bytes | None = None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What a node should hold now: pods by uid, the configs that these name, and all nodes."""
+
+    pods: Mapping[str, HeldPod] = {}
+    configs: Mapping[ConfigRef, HeldConfig] = {}
+    peers: tuple[messages.Peer, ...] = ()
+
+
+class SentPod(msgspec.Struct, frozen=True):
+    generation: int
+    digest: bytes
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What the session was sent. synced: whether it was told which pods there are."""
+
+    pods: Mapping[str, SentPod] = {}
+    configs: Mapping[ConfigRef, int] = {}
+    peers: tuple[messages.Peer, ...] = ()
+    synced: bool = False
+
+
+class _AssignedSpec(pods.PodSpec):
+    image_pull_secrets: tuple[dict, ...] = ()
+
+
+class _AssignedPod(meta.View):
+    metadata: meta.Meta
+    spec: _AssignedSpec = _AssignedSpec()
+
+
+class _Parts(msgspec.Struct):
+    """The pieces that an agent acts on, undecoded."""
+
+    metadata: msgspec.Raw = msgspec.Raw(b"")
+    spec: msgspec.Raw = msgspec.Raw(b"")
+
+
+_parts = msgspec.json.Decoder(_Parts)
+_assigned = msgspec.json.Decoder(_AssignedPod)
+
+
+def held_pod(stored: Stored) -> HeldPod:
+    pod, parts = _assigned.decode(stored.value), _parts.decode(stored.value)
+    digest = hashlib.blake2b(bytes(parts.metadata) + b"\0" + bytes(parts.spec), digest_size=16).digest()
+    return HeldPod(
+        uid=pod.metadata.uid, node=pod.spec.node_name, namespace=pod.metadata.namespace, name=pod.metadata.name, stored=stored,
+        digest=digest, deleting=pod.metadata.deletion_timestamp is not None, configs=configs_named(pod),
+    )  # fmt: skip
+
+
+def configs_named(pod: _AssignedPod) -> tuple[ConfigRef, ...]:
+    """Every ConfigMap and Secret that the pod's environment, volumes and image pulls name, in order."""
+    found: dict[ConfigRef, None] = {}
+
+    def name(kind: str, reference: object, field: str = "name") -> None:
+        named = reference.get(field) if isinstance(reference, dict) else None
+        if isinstance(named, str) and named:
+            found[ConfigRef(kind, pod.metadata.namespace, named)] = None
+
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
+        for variable in container.env:
+            if variable.value_from is not None:
+                name("ConfigMap", variable.value_from.config_map_key_ref)
+                name("Secret", variable.value_from.secret_key_ref)
+        for source in container.env_from:
+            name("ConfigMap", source.config_map_ref)
+            name("Secret", source.secret_ref)
+    for volume in pod.spec.volumes:
+        name("ConfigMap", volume.get("configMap"))
+        name("Secret", volume.get("secret"), "secretName")
+        for projection in (volume.get("projected") or {}).get("sources") or ():
+            name("ConfigMap", projection.get("configMap"))
+            name("Secret", projection.get("secret"))
+    for pull in pod.spec.image_pull_secrets:
+        name("Secret", pull)
+    return tuple(sorted(found))
+
+
+def plan(epoch: int, held: Held, sent: Sent) -> tuple[list[messages.Message], Sent]:
+    """The messages to send, in order, and what will have been sent then."""
+    out: list[messages.Message] = []
+    if not sent.synced:
+        out.append(messages.Sync(epoch, tuple(held.pods)))
+    out += [messages.Forget(epoch, uid) for uid in sent.pods if uid not in held.pods]
+    pods_sent = {}
+    for uid, pod in held.pods.items():
+        before = sent.pods.get(uid)
+        if before is None or before.digest != pod.digest:
+            out.append(messages.Assign(epoch, uid, pod.generation, pod.stored.json()))
+            before = SentPod(pod.generation, pod.digest)
+        pods_sent[uid] = before
+    for ref, config in held.configs.items():
+        if sent.configs.get(ref) != config.revision:
+            out.append(messages.Config(epoch, ref.kind, ref.namespace, ref.name, config.revision, config.document))
+    if held.peers != sent.peers:
+        out.append(messages.Peers(epoch, held.peers))
+    configs_sent = {ref: config.revision for ref, config in held.configs.items()}
+    return out, Sent(pods_sent, configs_sent, held.peers, synced=True)
