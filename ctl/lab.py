@@ -2,6 +2,9 @@
 
 Everything is done by the package `lab`; here are its options, its progress on the terminal and its results in words. What goes wrong is
 one sentence on stderr and exit code 1; `exec` ends with the command's own exit code.
+
+Subtle: the lab's implementation and rich are imported when a lab command runs, because they cost every other kctl command a
+third of a second.
 """
 
 from __future__ import annotations
@@ -13,14 +16,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
-from rich.console import Console
-from rich.status import Status
 
 from common.clock import SystemClock
 from common.errors import SteersmanError
-from lab import open as labs
-from lab.client import Api
-from lab.contract import Lab, LabFault, LabSettings
+from lab.contract import Lab, LabSettings
 
 CLOCK = SystemClock()
 
@@ -29,8 +28,10 @@ class Terminal:
     """Progress on stderr: a spinner on a terminal, a line per finished step elsewhere. See lab.contract.Progress."""
 
     def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+
         self._console = Console(file=stream, highlight=False)
-        self._status: Status | None = None
+        self._status: Any = None
         self._step = ""
         self._began = 0.0
 
@@ -72,6 +73,8 @@ def _sentences(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _open(settings: LabSettings | None = None) -> Lab:
+    from lab import open as labs
+
     return labs.open_lab(labs.directory(), settings)
 
 
@@ -107,6 +110,8 @@ def up(hosts: int | None, runtime: str | None, cpu: int, memory: int, node_grace
 
 def _settings(*, hosts: int | None, runtime: str | None, **rest: Any) -> LabSettings | None:
     """None when there is a lab already and nothing else is asked of it."""
+    from lab import open as labs
+
     present = (labs.directory() / "state.json").exists()
     if present and hosts is None and runtime is None:
         return None
@@ -117,6 +122,8 @@ def _settings(*, hosts: int | None, runtime: str | None, **rest: Any) -> LabSett
 
 def _show(chosen: Lab) -> None:
     """Nodes and pods, and what to type next."""
+    from lab.client import Api
+
     api = Api(chosen.kubeconfig)
     for title, path in (("Nodes", "/api/v1/nodes"), ("Pods", "/api/v1/namespaces/default/pods")):
         headers, rows = api.table(path)
@@ -200,5 +207,3 @@ def _fault(name: str, words: str, done: str) -> None:
 _fault("kill", "The power of HOST fails: all its processes die at once, its disk stays.", "killed")
 _fault("partition", "HOST is cut off: nothing gets in or out, all goes on running there.", "cut off")
 _fault("heal", "Undo either: plug HOST in, boot it, start its services.", "healed")
-
-__all__ = ["LabFault", "lab"]
