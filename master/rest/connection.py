@@ -106,4 +106,5 @@ class HttpServer(web.Server):
         for connection in self.connections:
             assert isinstance(connection, Connection)
             connection.end_stream()
+        self.pre_shutdown()  # idle connections end now, the others after their answer
         await self.shutdown(timeout_s)

@@ -17,6 +17,7 @@ them until there is an HTTP connection to give them to.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections import Counter
@@ -30,6 +31,9 @@ from common.errors import Unavailable
 from master.api.contract import Actor
 from master.rest import callers
 from master.rest.complaints import Complaints
+
+
+BACKLOG = 512
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,17 +90,17 @@ class Gate:
         self._handshakes = 0
         self._group: TaskGroup | None = None
         self._server: asyncio.Server | None = None
-        self._sockets: list[socket.socket] = []
 
     async def listen(self, host: str, port: int) -> int:
         """Bind, and queue who comes until `run`. Returns the port (0 asks for a free one). Raises Unavailable with a sentence."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Arrival(self), host, port, backlog=512, start_serving=False
-            )
+            listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
         except OSError as error:
-            raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
-        return self._server.sockets[0].getsockname()[1]
+            raise Unavailable(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
+        listening.setblocking(False)
+        self._server = await asyncio.get_running_loop().create_server(lambda: _Arrival(self), sock=listening, start_serving=False)
+        return listening.getsockname()[1]
 
     async def run(self) -> None:
         assert self._server is not None, "listen first"

@@ -1,0 +1,125 @@
+"""A front over a real door and a store in memory, on a real TLS socket, with a client for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from common.aio.tasks import TaskGroup
+from common.clock import SystemClock, SystemRng
+from common.errors import SteersmanError
+from master import pki
+from master.api import bootstrap
+from master.api.contract import Actor, Role
+from master.api.door import ApiDoor
+from master.api.settings import DoorSettings
+from master.api.streams import LogRequest
+from master.rest.app import Front, FrontSettings
+from master.store.memory import MemoryStore
+
+ADMIN = Actor("kubernetes-admin", groups=("system:masters", "system:authenticated"))
+DISPATCH = Actor("system:dispatch", Role.DISPATCH)
+
+
+@functools.cache
+def certificates() -> pki.Pki:
+    """One cluster's certificates for all tests."""
+    folder = Path(tempfile.mkdtemp(prefix="steersman-pki-"))
+    return pki.ensure(folder, cluster="test", names=pki.server_names([], "host", "cluster.local"), now=SystemClock().now())[0]
+
+
+def client_tls(of: pki.Pki | None) -> ssl.SSLContext:
+    """A client's side: it trusts the server, and shows `of`'s admin certificate, or none."""
+    context = ssl.create_default_context(cadata=certificates().ca.certificate.decode())
+    if of is not None:
+        context.load_cert_chain(Path(of.folder, "admin.crt"), Path(of.folder, "admin.key"))
+    return context
+
+
+class Node:
+    """The stream port's other end: logs that a test wrote down. An error among the chunks is raised when its turn comes."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes | SteersmanError] = []
+        self.asked: list[tuple[str, LogRequest]] = []
+        self.goes_on = False
+        self.closed = asyncio.Event()
+
+    async def logs(self, node: str, request: LogRequest) -> AsyncIterator[bytes]:
+        self.asked.append((node, request))
+        try:
+            for chunk in self.chunks:
+                if isinstance(chunk, SteersmanError):
+                    raise chunk
+                yield chunk
+            if self.goes_on:
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self.closed.set()
+
+
+class Served:
+    def __init__(self, front: Front, door: ApiDoor, store: MemoryStore, *, node: Node, port: int, client: aiohttp.ClientSession) -> None:
+        self.front, self.door, self.store, self.node, self.port, self.client = front, door, store, node, port, client
+
+    def url(self, path: str) -> str:
+        return f"https://127.0.0.1:{self.port}{path}"
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
+        """Code, decoded body (text unless JSON), headers. Header names are given with underscores."""
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
+        async with self.client.request(method, self.url(path), data=data, headers=named) as answer:
+            text = await answer.text()
+            is_json = answer.content_type == "application/json"
+            return answer.status, json.loads(text) if is_json else text, answer.headers
+
+    async def get(self, path: str, **headers: str) -> Any:
+        code, body, _ = await self.ask("GET", path, **headers)
+        assert code == 200, body
+        return body
+
+    @contextlib.asynccontextmanager
+    async def stream(self, path: str, **headers: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+        """A watch; the callable waits for the next line."""
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        async with self.client.get(self.url(path), headers=named) as answer:
+            assert answer.status == 200, await answer.text()
+
+            async def line() -> Any:
+                async with asyncio.timeout(5):
+                    raw = await answer.content.readline()
+                return json.loads(raw) if raw else None
+
+            yield line
+
+    async def seed(self, resource: str, namespace: str, *documents: dict[str, Any]) -> list[Any]:
+        return [await self.door.create(ADMIN, resource, namespace, document) for document in documents]
+
+
+@contextlib.asynccontextmanager
+async def served(settings: FrontSettings = FrontSettings(), *, door_settings: DoorSettings = DoorSettings()) -> AsyncIterator[Served]:
+    clock, rng = SystemClock(), SystemRng()
+    store = MemoryStore(clock)
+    await store.open()
+    door, node = ApiDoor(store, clock, rng, settings=door_settings), Node()
+    await bootstrap.ensure(door)
+    listening = FrontSettings(host="127.0.0.1", port=0, bounds=settings.bounds, checks=settings.checks)
+    front = Front(door, node, settings=listening, context=pki.context(certificates()), clock=clock, rng=rng)
+    port = await front.listen()
+    connector = aiohttp.TCPConnector(ssl=client_tls(certificates()))
+    async with TaskGroup() as group, aiohttp.ClientSession(connector=connector) as client:
+        running = group.start(front.run())
+        yield Served(front, door, store, node=node, port=port, client=client)
+        await front.stop()
+        running.cancel()
+    await store.close()
