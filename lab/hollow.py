@@ -15,6 +15,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from lab import cluster, daemons, loopback, processes, removal
 from lab.contract import MASTER, HostStatus, LabFault, LabSettings, LabStatus, Progress, Quiet, ServiceStatus
 from lab.state import Host, State, StateFile, lab_id
@@ -79,7 +81,7 @@ class HollowLab:
         if asked is not None and state.hosts and asked.hosts > state.settings.hosts:
             if asked.hosts > EACH:
                 raise LabFault(f"a lab of {state.settings.hosts} hosts cannot grow to {asked.hosts}: run script/down first")
-            state.settings = asked
+            state.settings = msgspec.structs.replace(state.settings, hosts=asked.hosts)
         many = state.settings.hosts > EACH
         names = [MASTER, ALL] if many else [MASTER] + [f"host-{number}" for number in range(1, state.settings.hosts + 1)]
         known = {host.name for host in state.hosts}

@@ -18,7 +18,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab import boot, cluster, containerd, images, preflight, removal
+from lab import boot, cgroups, cluster, containerd, images, net, preflight, removal
 from lab.contract import MASTER, LabFault, LabSettings, LabStatus, Progress
 from lab.machines import Machines, services
 from lab.state import Host, State, StateFile, lab_id
@@ -99,14 +99,18 @@ class HostLab:
         )
 
     def down(self, progress: Progress) -> None:
-        preflight.root("remove the lab's namespaces")
         with self._files.locked():
             try:
                 state = self._files.load()
             except LabFault:
                 state = None  # damaged: names are enough
-            progress.step("Removing the lab")
-            removal.remove(lab_id(self.directory), self.directory, state)
+            name = lab_id(self.directory)
+            if state is None and not net.namespaces(name) and not cgroups.folders(name):
+                progress.step("There is no lab")
+            else:
+                preflight.root("remove the lab's namespaces")
+                progress.step("Removing the lab")
+            removal.remove(name, self.directory, state)
             progress.done()
 
     @contextlib.contextmanager

@@ -9,6 +9,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import msgspec
+
 from lab import boot, cgroups, cluster, containerd, daemons, net, processes
 from lab.contract import MASTER, HostStatus, LabFault, LabSettings, Quiet, ServiceStatus
 from lab.processes import Process
@@ -47,8 +49,8 @@ class Machines:
     def settle(self, settings: LabSettings | None) -> None:
         """The lab's subnet and hosts: kept from the first `up` on. More hosts may be added later, fewer need a new lab."""
         state = self.state
-        if settings is not None and (not state.hosts or settings.hosts > len(self.agents)):
-            state.settings = settings
+        if settings is not None and settings.hosts > state.settings.hosts:
+            state.settings = msgspec.structs.replace(state.settings, hosts=settings.hosts)
         if not state.subnet or (not net.exists(state.id, "switch") and net.subnet_in_use(state.subnet, state.id)):
             if state.complete:
                 raise LabFault(f"the lab's network {state.subnet} is now used by another link: run script/down and then script/up")
