@@ -12,10 +12,10 @@ import msgspec
 
 from agent.journal import Journal
 from agent.network.contract import Network
+from agent.operations import LogFolders
 from agent.resources import Resources
 from agent.runtime.contract import Runtime
 from agent.settings import Settings
-from agent.operations import LogFolders
 from common.clock import Clock
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+
 import msgspec
 
 from agent.assignment import Assignment

@@ -7,7 +7,15 @@ about the pod, which then just waits. Either way the operation is tried again la
 from __future__ import annotations
 
 from agent.lifecycle import life
-from agent.lifecycle.life import Action, Moment, Note, Outcome, PodLife, Waiting, replace
+from agent.lifecycle.life import (
+    Action,
+    Moment,
+    Note,
+    Outcome,
+    PodLife,
+    Waiting,
+    replace,
+)
 from common.objects import pod as pods
 
 Learned = tuple[PodLife, tuple[Note, ...]]

@@ -11,7 +11,14 @@ from datetime import UTC, datetime
 
 from agent.lifecycle import specs
 from agent.lifecycle.life import Condition, PodLife, Waiting, replace
-from agent.lifecycle.scene import Scene, failed_initialization, initialized, is_sidecar, restarts, wanted
+from agent.lifecycle.scene import (
+    Scene,
+    failed_initialization,
+    initialized,
+    is_sidecar,
+    restarts,
+    wanted,
+)
 from agent.runtime.contract import ObservedContainer, State
 from common.objects import pod as pods
 

@@ -16,8 +16,25 @@ What is superfluous (tries older than the previous one, sandboxes without contai
 from __future__ import annotations
 
 from agent.lifecycle import containers, life, specs, status
-from agent.lifecycle.life import Action, Host, Moment, Note, PodLife, Step, Wait, replace
-from agent.lifecycle.scene import Observation, Scene, initialized, is_sidecar, runs_here, succeeded_here, wanted
+from agent.lifecycle.life import (
+    Action,
+    Host,
+    Moment,
+    Note,
+    PodLife,
+    Step,
+    Wait,
+    replace,
+)
+from agent.lifecycle.scene import (
+    Observation,
+    Scene,
+    initialized,
+    is_sidecar,
+    runs_here,
+    succeeded_here,
+    wanted,
+)
 from agent.runtime.contract import ObservedContainer, State
 from common.objects import meta
 from common.objects import pod as pods

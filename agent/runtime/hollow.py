@@ -15,9 +15,25 @@ import msgspec
 
 from agent.runtime import hollow_program
 from agent.runtime.contract import (
-    ContainerSpec, ObservedSandbox, RuntimeEvent, RuntimeFault, RuntimeInfo, SandboxSpec, State,
+    ContainerSpec,
+    ObservedSandbox,
+    RuntimeEvent,
+    RuntimeFault,
+    RuntimeInfo,
+    SandboxSpec,
+    State,
 )  # fmt: skip
-from agent.runtime.hollow_world import IMAGE_ID, KILLED, START_REFUSED, TERMINATED, Container, HollowWorld, Listener, Sandbox, seen
+from agent.runtime.hollow_world import (
+    IMAGE_ID,
+    KILLED,
+    START_REFUSED,
+    TERMINATED,
+    Container,
+    HollowWorld,
+    Listener,
+    Sandbox,
+    seen,
+)
 from common.clock import Clock
 from common.errors import Timeout, Unavailable
 from common.version import VERSION

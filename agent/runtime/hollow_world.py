@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.runtime import hollow_program
-from agent.runtime.contract import ContainerSpec, ObservedContainer, ObservedSandbox, RuntimeFault, SandboxSpec, State
+from agent.runtime.contract import (
+    ContainerSpec,
+    ObservedContainer,
+    ObservedSandbox,
+    RuntimeFault,
+    SandboxSpec,
+    State,
+)
 from common.clock import Clock
 
 KILLED = 137

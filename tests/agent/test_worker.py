@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from agent.lifecycle.life import Host, Note
+from agent.operations import Tools
 from agent.runtime.contract import RuntimeFault
 from agent.runtime.hollow import Delays, HollowRuntime
-from agent.operations import Tools
 from agent.worker import Worker
 from common.aio.tasks import TaskGroup
 from tests.agent import pods, virtual

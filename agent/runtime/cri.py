@@ -1,0 +1,154 @@
+"""Between our specs and the CRI's messages. Pure conversion.
+
+Owns what the kubelet would set by default: namespaces, masked paths, CPU shares and quota. The CRI stubs are the published
+ones of `container-runtime-interface-api`, version v1.
+"""
+
+from __future__ import annotations
+
+from cri_api.v1 import api_pb2 as cri
+
+from agent.runtime.contract import (
+    LABEL_ATTEMPT,
+    LABEL_CLUSTER,
+    LABEL_CONTAINER,
+    LABEL_POD_NAME,
+    LABEL_POD_NAMESPACE,
+    LABEL_POD_UID,
+    ContainerSpec,
+    ObservedContainer,
+    ResourceLimits,
+    RuntimeInfo,
+    SandboxSpec,
+    State,
+)  # fmt: skip
+
+CPU_PERIOD_US = 100_000
+CPU_QUOTA_LEAST_US = 1_000
+SHARES_LEAST = 2
+SHARES_MOST = 262_144
+MASKED_PATHS = (
+    "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+    "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+)  # fmt: skip
+READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+STATES = {cri.CONTAINER_CREATED: State.CREATED, cri.CONTAINER_RUNNING: State.RUNNING, cri.CONTAINER_EXITED: State.EXITED}
+
+
+def cpu_shares(milli: int) -> int:
+    """cgroup v1's weight; the runtime converts it for v2."""
+    return max(SHARES_LEAST, min(SHARES_MOST, milli * 1024 // 1000))
+
+
+def cpu_quota(milli: int) -> int:
+    """Microseconds of each period; 0 is no limit."""
+    return max(CPU_QUOTA_LEAST_US, milli * CPU_PERIOD_US // 1000) if milli else 0
+
+
+def namespaces(host_network: bool) -> cri.NamespaceOption:
+    return cri.NamespaceOption(network=cri.NODE if host_network else cri.POD, pid=cri.CONTAINER, ipc=cri.POD)
+
+
+def sandbox_config(spec: SandboxSpec, cluster: str) -> cri.PodSandboxConfig:
+    return cri.PodSandboxConfig(
+        metadata=cri.PodSandboxMetadata(name=spec.name, uid=spec.uid, namespace=spec.namespace, attempt=spec.attempt),
+        # A pod in the host's network has the host's name.
+        hostname="" if spec.host_network else spec.hostname,
+        log_directory=spec.log_directory,
+        labels={
+            **spec.labels,
+            LABEL_CLUSTER: cluster,
+            LABEL_POD_UID: spec.uid,
+            LABEL_POD_NAME: spec.name,
+            LABEL_POD_NAMESPACE: spec.namespace,
+        },
+        annotations=dict(spec.annotations),
+        linux=cri.LinuxPodSandboxConfig(
+            cgroup_parent=spec.cgroup_parent,
+            security_context=cri.LinuxSandboxSecurityContext(namespace_options=namespaces(spec.host_network)),
+        ),
+    )
+
+
+def container_config(spec: ContainerSpec, sandbox: SandboxSpec, cluster: str) -> cri.ContainerConfig:
+    return cri.ContainerConfig(
+        metadata=cri.ContainerMetadata(name=spec.name, attempt=spec.attempt),
+        image=cri.ImageSpec(image=spec.image),
+        command=list(spec.command),
+        args=list(spec.args),
+        working_dir=spec.working_dir,
+        envs=[cri.KeyValue(key=key, value=value) for key, value in spec.env],
+        labels={
+            **spec.labels,
+            LABEL_CLUSTER: cluster,
+            LABEL_POD_UID: sandbox.uid,
+            LABEL_POD_NAME: sandbox.name,
+            LABEL_POD_NAMESPACE: sandbox.namespace,
+            LABEL_CONTAINER: spec.name,
+            LABEL_ATTEMPT: str(spec.attempt),
+        },
+        log_path=spec.log_path,
+        tty=spec.tty,
+        stdin=spec.stdin,
+        linux=cri.LinuxContainerConfig(resources=limits(spec.resources), security_context=security(spec, sandbox)),
+    )
+
+
+def limits(resources: ResourceLimits) -> cri.LinuxContainerResources:
+    return cri.LinuxContainerResources(
+        cpu_period=CPU_PERIOD_US,
+        cpu_quota=cpu_quota(resources.cpu_milli),
+        cpu_shares=cpu_shares(resources.cpu_request_milli),
+        memory_limit_in_bytes=resources.memory_bytes,
+        oom_score_adj=resources.oom_score_adj,
+    )
+
+
+def security(spec: ContainerSpec, sandbox: SandboxSpec) -> cri.LinuxContainerSecurityContext:
+    context = cri.LinuxContainerSecurityContext(
+        namespace_options=namespaces(sandbox.host_network),
+        privileged=spec.privileged,
+        readonly_rootfs=spec.read_only_root,
+    )
+    if not spec.privileged:
+        context.masked_paths.extend(MASKED_PATHS)
+        context.readonly_paths.extend(READONLY_PATHS)
+    if spec.run_as_user is not None:
+        context.run_as_user.value = spec.run_as_user
+    if spec.run_as_group is not None:
+        context.run_as_group.value = spec.run_as_group
+    return context
+
+
+def ended(status: cri.ContainerStatus) -> ObservedContainer:
+    """A container from its full status."""
+    return ObservedContainer(
+        id=status.id,
+        name=status.metadata.name,
+        attempt=status.metadata.attempt,
+        state=STATES.get(status.state, State.EXITED),
+        image=status.image.image,
+        image_id=status.image_ref,
+        created_at=seconds(status.created_at),
+        started_at=seconds(status.started_at),
+        finished_at=seconds(status.finished_at),
+        exit_code=status.exit_code,
+        reason=status.reason,
+        message=status.message,
+    )
+
+
+def seconds(nanoseconds: int) -> float | None:
+    return nanoseconds / 1e9 if nanoseconds > 0 else None
+
+
+def info(version: cri.VersionResponse, status: cri.StatusResponse) -> RuntimeInfo:
+    """Ready when both of the runtime's conditions are true; the message in the kubelet's words."""
+    words = []
+    for condition in status.status.conditions:
+        if not condition.status:
+            network = " network" if condition.type == "NetworkReady" else ""
+            words.append(
+                f"container runtime{network} not ready: {condition.type}=false reason:{condition.reason} message:{condition.message}"
+            )
+    return RuntimeInfo(version.runtime_name, version.runtime_version.removeprefix("v"), not words, "; ".join(words))
