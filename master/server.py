@@ -2,9 +2,9 @@
 
     compose    the master itself, from a store and two listeners: door, controllers, scheduler, dispatch. The simulation makes it
                with the memory store, transports in memory and virtual time.
-    serve      a real one: certificates, the SQLite store, sockets, the fronts for people.
+    serve      a real one: certificates and keys, the SQLite store, sockets, the fronts for people.
 
-    start   store ─► certificates ─► sockets bound ─► namespaces ─► controllers ─► scheduler ─► dispatch ─► fronts
+    start   keys, certificates ─► store ─► sockets bound ─► namespaces ─► controllers ─► scheduler ─► dispatch ─► fronts
     stop    in reverse: who asks is sent away first, who decides stops next, the store last, with every accepted write in it
 
 A part that dies of a bug is logged and started again; the store's failure ends the process, because nothing is true without it.
@@ -16,21 +16,33 @@ import asyncio
 import logging
 import socket
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+
+import msgspec
 
 from common import version
 from common.aio.tasks import TaskGroup, supervise
 from common.clock import Clock, Rng
 from common.errors import Unavailable
-from common.wire.keys import write_secret
+from common.objects.cluster import Namespace
+from common.wire import keys
 from common.wire.transport import Listener
-from master import pki
+from common.wire.zmq_transport import ZmqListener
+from master import credentials, pki
 from master.api import bootstrap
+from master.api.contract import Ref
 from master.api.door import ApiDoor
 from master.api.leases import NodeLeases
 from master.api.settings import DoorSettings
 from master.controllers.registry import Controllers
 from master.controllers.settings import ControllerSettings
+from master.dispatch import dispatch
+from master.dispatch.join import TokenDesk
+from master.dispatch.keyring import KeyRing
+from master.native.front import NativeFront
+from master.native.verbs import Tokens
 from master.rest.app import Front, FrontSettings, host_port
 from master.rest.gate import Bounds
 from master.settings import Settings
@@ -41,31 +53,71 @@ from master.store.sqlite import SqliteStore
 log = logging.getLogger(__name__)
 
 RENEWAL_CHECK_S = 12 * 3600.0
+DISRUPTION_HEARTBEATS = 1.25
+"""So many heartbeats tell whether one node is silent or all are."""
+
+
+class World(msgspec.Struct, frozen=True):
+    """What a master is composed over. store: open. ring: what the control and stream listeners ask for admission."""
+
+    store: Store
+    clock: Clock
+    rng: Rng
+    control: Listener
+    streams: Listener
+    ring: KeyRing
 
 
 class Master:
     """A master without its fronts for people. `run()` until cancelled; the store is open before and closed after."""
 
-    def __init__(self, *, door: ApiDoor, controllers: Controllers) -> None:
+    def __init__(self, *, cluster_id: str, door: ApiDoor, controllers: Controllers, dispatch: dispatch.Dispatch) -> None:
+        self.cluster_id = cluster_id
         self.door = door
         self.controllers = controllers
+        self.dispatch = dispatch
 
     async def run(self) -> None:
-        await bootstrap.ensure(self.door)
         async with TaskGroup() as group:
-            group.start(supervise("controllers", self.controllers.run), name="controllers")
+            for name, run in (
+                ("controllers", self.controllers.run),
+                ("dispatch", self.dispatch.run),
+            ):
+                group.start(supervise(name, run), name=name)
 
 
-def compose(
-    *, store: Store, clock: Clock, rng: Rng, settings: Settings, control: Listener, streams: Listener
-) -> Master:  # fmt: skip
-    leases = NodeLeases(rng, duration_s=max(1, round(settings.node_grace_s)))
+async def compose(world: World, settings: Settings) -> Master:
+    """Put a master together over an open store, and make sure that the store holds what every cluster has.
+
+    The cluster's id is the uid of its namespace kube-system, as is the custom with Kubernetes: unique, and restored with the store.
+    """
+    leases = NodeLeases(world.rng, duration_s=max(1, round(settings.node_grace_s)))
     door = ApiDoor(
-        store, clock, rng, leases=leases,
+        world.store, world.clock, world.rng, leases=leases,
         settings=DoorSettings(toleration_s=settings.eviction_s, event_ttl_s=settings.event_ttl_s),
     )  # fmt: skip
-    controllers = Controllers(door, clock, ControllerSettings(pod_cidr=settings.pod_cidr, node_mask=settings.node_mask))
-    return Master(door=door, controllers=controllers)
+    await bootstrap.ensure(door)
+    system = door.views.get(Namespace, Ref("namespaces", "kube-system"))
+    assert system is not None, "the bootstrap made it, and it cannot be deleted"
+    cluster_id = system.metadata.uid
+    return Master(
+        cluster_id=cluster_id,
+        door=door,
+        controllers=Controllers(
+            door, world.clock,
+            ControllerSettings(
+                pod_cidr=settings.pod_cidr, node_mask=settings.node_mask,
+                disruption_window_s=settings.heartbeat_s * DISRUPTION_HEARTBEATS,
+            ),
+        ),
+        dispatch=dispatch.Dispatch(
+            door, control=world.control, streams=world.streams, clock=world.clock, ring=world.ring, leases=leases,
+            settings=dispatch.Settings(cluster_id, heartbeat_s=settings.heartbeat_s, node_grace_s=settings.node_grace_s),
+        ),
+    )  # fmt: skip
+
+
+# A real master.
 
 
 def _data_dir(settings: Settings) -> Path:
@@ -87,60 +139,107 @@ def _certificates(settings: Settings, folder: Path, now: float) -> pki.Pki:
     return made
 
 
-def _write_kubeconfigs(settings: Settings, folder: Path, certificates: pki.Pki, port: int) -> None:
-    content = pki.kubeconfig(certificates, cluster=settings.cluster, address=host_port(settings.reached_at, port))
-    for path in (folder / "admin.kubeconfig", Path(settings.kubeconfig_out) if settings.kubeconfig_out else None):
-        if path is None or (path.exists() and path.read_bytes() == content):
-            continue
-        try:
-            write_secret(path, content)
-        except OSError as error:
-            raise Unavailable(f"the kubeconfig {path} cannot be written: {error.strerror}") from None
-        log.info("kubeconfig-written path=%s", path)
+class Sockets(msgspec.Struct, frozen=True):
+    """The three ZeroMQ listeners, open."""
+
+    control: ZmqListener
+    streams: ZmqListener
+    native: ZmqListener
+
+    def port(self, listener: ZmqListener) -> int:
+        return int(listener.endpoint.rpartition(":")[2])
+
+
+@asynccontextmanager
+async def _sockets(settings: Settings, own: credentials.Keys, ring: KeyRing) -> AsyncIterator[Sockets]:
+    """Bind all or none. Raises Unavailable with the port and the flag that changes it."""
+    wanted = (
+        ("agents", settings.agents_port, ring.admit_control),
+        ("streams", settings.streams_port, ring.admit_stream),
+        ("native", settings.native_port, own.admit_user),
+    )
+    async with AsyncExitStack() as stack:
+        made = []
+        for channel, port, admit in wanted:
+            address = f"tcp://{host_port(settings.bind, port)}"
+            listener = ZmqListener(address, secret_key=own.master.secret, admit=admit, channel=channel)
+            try:
+                await listener.open()
+            except Unavailable as error:
+                raise _occupied(error, f"--{channel}-port") from None
+            stack.push_async_callback(listener.close)
+            made.append(listener)
+        yield Sockets(*made)
+
+
+def _occupied(error: Unavailable, flag: str) -> Unavailable:
+    return Unavailable(f"{error.message}; end what listens there, or choose another port with {flag}")
 
 
 async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Event) -> None:
     """Run a master until `stop` is set. Raises Unavailable with a sentence when it cannot start."""
     folder = _data_dir(settings)
     certificates = _certificates(settings, folder, clock.now())
+    own = credentials.ensure(folder, rng)
     store = SqliteStore(str(folder / "store.db"), clock, retention=Retention(seconds=settings.history_s))
-    await store.open()
-    try:
-        await _serve(settings, folder, certificates, store=store, clock=clock, rng=rng, stop=stop)
-    finally:
-        await store.close()
-        log.info("stopped")
+    async with AsyncExitStack() as stack:
+        await store.open()
+        stack.push_async_callback(store.close)
+        ring = KeyRing(clock)
+        sockets = await stack.enter_async_context(_sockets(settings, own, ring))
+        world = World(store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring)
+        master = await compose(world, settings)
+        front = _front(settings, certificates, world, master)
+        try:
+            port = await front.listen()
+        except Unavailable as error:
+            raise _occupied(error, "--api-port") from None
+        native = _native(settings, own, world=world, master=master, sockets=sockets)
+        async with TaskGroup() as group:
+            renewal = supervise("renewal", lambda: _renew(settings, folder, front.context, clock=clock))
+            parts = [
+                group.start(master.run(), name="master"),
+                group.start(renewal, name="renewal"),
+                group.start(supervise("native", native.run), name="native"),
+                group.start(supervise("rest", front.run, restart=False), name="rest"),
+            ]
+            credentials.hand_out(
+                folder,
+                kubeconfig=pki.kubeconfig(certificates, cluster=settings.cluster, address=host_port(settings.reached_at, port)),
+                kctl=credentials.kctl_config(own, address=host_port(settings.reached_at, sockets.port(sockets.native))),
+                also=settings.kubeconfig_out,
+            )
+            log.info(
+                "started version=%s kubernetes=%s cluster=%s api=%s:%d revision=%d", version.VERSION, version.KUBERNETES,
+                master.cluster_id, settings.bind, port, store.revision,
+            )  # fmt: skip
+            await stop.wait()
+            log.info("stopping")
+            await front.stop()
+            for part in reversed(parts):
+                part.cancel()
+    log.info("stopped")
 
 
-async def _serve(
-    settings: Settings, folder: Path, certificates: pki.Pki, *, store: Store, clock: Clock, rng: Rng, stop: asyncio.Event
-) -> None:  # fmt: skip
-    master = compose(store=store, clock=clock, rng=rng, settings=settings, control=None, streams=None)
-    tls = pki.context(certificates)
-    front = Front(
-        master.door, None, context=tls, clock=clock, rng=rng,
-        settings=FrontSettings(
-            host=settings.bind, port=settings.api_port, reached_at=settings.reached_at,
-            bounds=Bounds(connections=settings.max_connections, handshakes=settings.max_handshakes),
-        ),
+def _front(settings: Settings, certificates: pki.Pki, world: World, master: Master) -> Front:
+    told = FrontSettings(
+        host=settings.bind, port=settings.api_port, reached_at=settings.reached_at,
+        bounds=Bounds(connections=settings.max_connections, handshakes=settings.max_handshakes),
     )  # fmt: skip
-    try:
-        port = await front.listen()
-    except Unavailable as error:
-        raise Unavailable(f"{error.message}; end what listens there, or choose another port with --api-port") from None
-    async with TaskGroup() as group:
-        parts = [
-            group.start(master.run(), name="master"),
-            group.start(supervise("renewal", lambda: _renew(settings, folder, tls, clock=clock)), name="renewal"),
-            group.start(supervise("rest", front.run, restart=False), name="rest"),
-        ]
-        _write_kubeconfigs(settings, folder, certificates, port)
-        log.info("started version=%s kubernetes=%s api=%s revision=%d", version.VERSION, version.KUBERNETES, port, store.revision)
-        await stop.wait()
-        log.info("stopping")
-        await front.stop()
-        for part in reversed(parts):
-            part.cancel()
+    context = pki.context(certificates)
+    return Front(master.door, master.dispatch, settings=told, context=context, clock=world.clock, rng=world.rng)
+
+
+def _native(settings: Settings, own: credentials.Keys, *, world: World, master: Master, sockets: Sockets) -> NativeFront:
+    key = keys.MasterKey(
+        settings.reached_at, sockets.port(sockets.control), sockets.port(sockets.streams), own.master.public
+    )
+    desk = TokenDesk(
+        master.door, world.clock, world.rng, cluster=master.cluster_id, master=keys.sign(own.signing, key),
+        signing_key=keys.signing_public(own.signing),
+    )  # fmt: skip
+    tokens = Tokens(create=desk.create, delete=desk.delete)
+    return NativeFront(master.door, listener=sockets.native, tokens=tokens, clock=world.clock, cluster=settings.cluster)
 
 
 async def _renew(settings: Settings, folder: Path, tls: ssl.SSLContext, *, clock: Clock) -> None:

@@ -59,7 +59,7 @@ class Front:
         self, door: Door, streams: Streams, *, settings: FrontSettings, context: ssl.SSLContext, clock: Clock, rng: Rng,
     ) -> None:  # fmt: skip
         self._settings = settings
-        self._context = context
+        self.context = context
         self._complaints = Complaints(clock)
         self._verbs = Verbs(door, clock=clock)
         self._watches = Watches(door, clock=clock, rng=rng)
@@ -72,7 +72,7 @@ class Front:
     async def listen(self) -> int:
         """Bind and return the port. Raises Unavailable with a sentence when that cannot be."""
         self._http = HttpServer(self.answer, complaints=self._complaints)
-        self._gate = Gate(self._http, context=self._context, bounds=self._settings.bounds, complaints=self._complaints)
+        self._gate = Gate(self._http, context=self.context, bounds=self._settings.bounds, complaints=self._complaints)
         port = await self._gate.listen(self._settings.host, self._settings.port)
         alive = {"ping": lambda: ""}
         ready = {**alive, **self._settings.checks, "shutdown": lambda: "stopping" if self._stopping else ""}
