@@ -1,0 +1,405 @@
+"""The runtime's contract, over every implementation: hollow containers, and real ones in a containerd of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.runtime.contract import (
+    ContainerSpec,
+    ObservedContainer,
+    ResourceLimits,
+    Runtime,
+    RuntimeFault,
+    SandboxSpec,
+    State,
+)
+from agent.runtime.hollow import HollowRuntime
+from common.clock import SystemClock
+from common.errors import Unavailable
+from tests.agent import containerd_host
+
+IMAGE = "busybox:1.36"
+_numbers = itertools.count(1)
+
+
+class Bench:
+    """One runtime in one test, with the shortest words for common things."""
+
+    def __init__(self, runtime: Runtime, log_root: str, cgroup_root: str, name: str) -> None:
+        self.runtime = runtime
+        self.name = name
+        self.log_root = log_root
+        self.cgroup_root = cgroup_root
+        self.uid = f"uid-{next(_numbers)}"
+
+    def sandbox(self, attempt: int = 0, **changes: object) -> SandboxSpec:
+        values = {
+            "namespace": "default", "name": "web", "uid": self.uid, "attempt": attempt, "hostname": "web",
+            "log_directory": f"{self.log_root}/default_web_{self.uid}",
+            "cgroup_parent": f"{self.cgroup_root}/pod{self.uid}" if self.cgroup_root else "", "labels": {"app": "web"},
+        }  # fmt: skip
+        return SandboxSpec(**{**values, **changes})
+
+    async def container(self, *command: str, name: str = "app", attempt: int = 0, **changes: object) -> ContainerSpec:
+        image = await self.runtime.image(IMAGE) or await self.runtime.pull(IMAGE)
+        values = {"name": name, "attempt": attempt, "image": image, "command": command, "log_path": f"{name}/{attempt}.log"}
+        return ContainerSpec(**{**values, **changes})
+
+    async def run(self, *command: str, **changes: object) -> tuple[str, str]:
+        """A sandbox and a started container: their ids."""
+        sandbox_id = await self.runtime.create_sandbox(self.sandbox())
+        container_id = await self.runtime.create_container(sandbox_id, await self.container(*command, **changes))
+        await self.runtime.start_container(container_id)
+        return sandbox_id, container_id
+
+    async def only(self) -> ObservedContainer:
+        sandboxes = await self.runtime.observe(self.uid)
+        return sandboxes[-1].containers[-1]
+
+    async def until_ended(self) -> ObservedContainer:
+        """Woken by the runtime's events alone."""
+        async with asyncio.timeout(20):
+            async for event in self.runtime.events():
+                if event.uid not in ("", self.uid):
+                    continue
+                seen = await self.only()
+                if seen.state is State.EXITED:
+                    return seen
+        raise AssertionError("the events ended")
+
+    async def clear(self) -> None:
+        for sandbox in await self.runtime.observe(self.uid):
+            await self.runtime.remove_sandbox(sandbox.id)
+
+
+@pytest.fixture(scope="module")
+def containerd() -> Iterator[containerd_host.ContainerdHost]:
+    why = containerd_host.missing()
+    if why:
+        pytest.skip(f"no containerd for the runtime's contract: {why}")
+    with containerd_host.containerd_host() as host:
+        yield host
+
+
+Test = Callable[[Bench], Awaitable[None]]
+
+
+@pytest.fixture(params=["hollow", pytest.param("containerd", marks=pytest.mark.containerd)])
+def on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Test], None]:
+    """Runs a test on this implementation, and removes what it made."""
+
+    def run(test: Test) -> None:
+        async def main() -> None:
+            if request.param == "hollow":
+                bench = Bench(HollowRuntime(SystemClock()), str(tmp_path), "", "hollow")
+            else:
+                host = request.getfixturevalue("containerd")
+                bench = Bench(host.runtime(), host.log_root, host.cgroup_root, "containerd")
+            try:
+                await test(bench)
+                await bench.clear()
+            finally:
+                await bench.runtime.close()
+
+        if request.param == "containerd":
+            request.getfixturevalue("containerd")
+        asyncio.run(main())
+
+    return run
+
+
+def test_info_names_the_runtime_and_says_it_is_ready(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        info = await bench.runtime.info()
+        assert (info.name, info.ready, info.message) == (bench.name, True, "")
+        assert info.version
+
+    on(test)
+
+
+def test_a_container_runs_in_a_sandbox_with_an_address(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        sandbox_id, container_id = await bench.run("sleep", "1000")
+        (sandbox,) = await bench.runtime.observe(bench.uid)
+        assert (sandbox.id, sandbox.uid, sandbox.namespace, sandbox.name, sandbox.attempt) == (sandbox_id, bench.uid, "default", "web", 0)
+        assert sandbox.ready and sandbox.ip.startswith("10.24")
+        (container,) = sandbox.containers
+        assert (container.id, container.name, container.attempt, container.state) == (container_id, "app", 0, State.RUNNING)
+        assert container.started_at and container.created_at and container.image_id and "busybox" in container.image
+        assert [s.id for s in await bench.runtime.observe()] == [sandbox_id]
+
+    on(test)
+
+
+def test_making_the_same_twice_gives_the_first_ones_id(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        sandbox_id = await bench.runtime.create_sandbox(bench.sandbox())
+        assert await bench.runtime.create_sandbox(bench.sandbox()) == sandbox_id
+        spec = await bench.container("sleep", "1000")
+        container_id = await bench.runtime.create_container(sandbox_id, spec)
+        assert await bench.runtime.create_container(sandbox_id, spec) == container_id
+        await bench.runtime.start_container(container_id)
+        await bench.runtime.start_container(container_id)
+
+    on(test)
+
+
+def test_an_end_is_told_by_an_event_and_carries_its_exit_code(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.run("sh", "-c", "sleep 0.3; exit 3")
+        ended = await bench.until_ended()
+        assert (ended.exit_code, ended.reason) == (3, "Error")
+        assert ended.finished_at and ended.started_at and ended.finished_at >= ended.started_at
+
+    on(test)
+
+
+def test_a_good_end_is_completed(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.run("sh", "-c", "sleep 0.1")
+        ended = await bench.until_ended()
+        assert (ended.exit_code, ended.reason) == (0, "Completed")
+
+    on(test)
+
+
+def test_a_second_try_stands_beside_the_first(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        sandbox_id, _ = await bench.run("sh", "-c", "exit 1")
+        await bench.until_ended()
+        second = await bench.runtime.create_container(sandbox_id, await bench.container("sleep", "1000", attempt=1))
+        await bench.runtime.start_container(second)
+        (sandbox,) = await bench.runtime.observe(bench.uid)
+        assert [(c.attempt, c.state) for c in sandbox.containers] == [(0, State.EXITED), (1, State.RUNNING)]
+        await bench.runtime.remove_container(sandbox.containers[0].id)
+        await bench.runtime.remove_container(sandbox.containers[0].id)
+        (sandbox,) = await bench.runtime.observe(bench.uid)
+        assert [c.attempt for c in sandbox.containers] == [1]
+
+    on(test)
+
+
+def test_a_command_that_is_missing_ends_as_a_start_error(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        sandbox_id = await bench.runtime.create_sandbox(bench.sandbox())
+        container_id = await bench.runtime.create_container(sandbox_id, await bench.container("/bin/nonexistent"))
+        with pytest.raises(RuntimeFault) as caught:
+            await bench.runtime.start_container(container_id)
+        assert caught.value.kind == "RunContainerError" and "nonexistent" in caught.value.message
+        seen = await bench.only()
+        assert (seen.state, seen.exit_code, seen.reason) == (State.EXITED, 128, "StartError")
+
+    on(test)
+
+
+@pytest.mark.parametrize("image", ["127.0.0.1:1/missing:1", "127.0.0.1:1/does-not-exist:1"])
+def test_an_image_that_cannot_be_pulled(on: Callable, image: str) -> None:
+    async def test(bench: Bench) -> None:
+        assert await bench.runtime.image(image) is None
+        with pytest.raises(RuntimeFault) as caught:
+            await bench.runtime.pull(image)
+        assert caught.value.kind == "ErrImagePull" and image in caught.value.message
+
+    on(test)
+
+
+def test_an_image_name_that_is_none(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        assert await bench.runtime.image("Not A Name") is None
+        with pytest.raises(RuntimeFault) as caught:
+            await bench.runtime.pull("Not A Name")
+        assert caught.value.kind == "InvalidImageName"
+
+    on(test)
+
+
+def test_stopping_sends_sigterm_and_later_sigkill(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        _, container_id = await bench.run("sh", "-c", "trap '' TERM; while true; do sleep 0.1; done")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await bench.runtime.stop_container(container_id, 1.0)
+        assert 0.9 <= loop.time() - began < 10
+        ended = await bench.until_ended()
+        assert ended.exit_code == 137
+        await bench.runtime.stop_container(container_id, 1.0)
+
+    on(test)
+
+
+def test_stopping_without_grace_kills_at_once(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        _, container_id = await bench.run("sh", "-c", "trap '' TERM; while true; do sleep 0.1; done")
+        async with asyncio.timeout(5):
+            await bench.runtime.stop_container(container_id, 0.0)
+        assert (await bench.until_ended()).exit_code == 137
+
+    on(test)
+
+
+def test_a_stopped_sandbox_is_not_ready_and_its_containers_have_ended(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        sandbox_id, _ = await bench.run("sleep", "1000")
+        await bench.runtime.stop_sandbox(sandbox_id)
+        await bench.runtime.stop_sandbox(sandbox_id)
+        (sandbox,) = await bench.runtime.observe(bench.uid)
+        assert not sandbox.ready and sandbox.ip == ""
+        assert sandbox.containers[0].state is State.EXITED and sandbox.containers[0].exit_code == 137
+        again = await bench.runtime.create_sandbox(bench.sandbox(attempt=1))
+        assert [s.attempt for s in await bench.runtime.observe(bench.uid)] == [0, 1] and again != sandbox_id
+
+    on(test)
+
+
+def test_a_removed_sandbox_leaves_nothing(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        sandbox_id, container_id = await bench.run("sleep", "1000")
+        await bench.runtime.remove_sandbox(sandbox_id)
+        await bench.runtime.remove_sandbox(sandbox_id)
+        assert await bench.runtime.observe(bench.uid) == []
+        await bench.runtime.stop_container(container_id, 1)
+        if bench.cgroup_root:
+            assert not list(Path("/sys/fs/cgroup").glob(f"**/pod{bench.uid}"))
+
+    on(test)
+
+
+def test_a_runtime_object_made_anew_sees_what_the_former_one_made(on: Callable, request: pytest.FixtureRequest) -> None:
+    async def test(bench: Bench) -> None:
+        sandbox_id, container_id = await bench.run("sleep", "1000")
+        if bench.name == "hollow":
+            fresh: Runtime = HollowRuntime(SystemClock(), world=bench.runtime.world)
+        else:
+            fresh = request.getfixturevalue("containerd").runtime()
+        try:
+            assert await fresh.observe(bench.uid) == await bench.runtime.observe(bench.uid)
+            side = await fresh.create_container(sandbox_id, await bench.container("sleep", "1000", name="side"))
+            await fresh.start_container(side)
+            await fresh.stop_container(container_id, 0)
+        finally:
+            await fresh.close()
+
+    on(test)
+
+
+# What only real containers can show.
+
+
+@pytest.fixture
+def real(containerd: containerd_host.ContainerdHost) -> Callable[[Test], None]:
+    def run(test: Test) -> None:
+        async def main() -> None:
+            bench = Bench(containerd.runtime(), containerd.log_root, containerd.cgroup_root, "containerd")
+            try:
+                await test(bench)
+                await bench.clear()
+            finally:
+                await bench.runtime.close()
+
+        asyncio.run(main())
+
+    return run
+
+
+@pytest.mark.containerd
+def test_env_args_directory_and_logs_reach_a_real_container(real: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        command = ("sh", "-c", "echo $GREETING $0 $PWD; hostname; echo wrong >&2")
+        await bench.run(*command, args=("world",), env=(("GREETING", "hello"),), working_dir="/tmp")
+        await bench.until_ended()
+        lines = Path(bench.sandbox().log_directory, "app/0.log").read_text().splitlines()
+        told = [(line.split(" ", 3)[1], line.split(" ", 3)[3]) for line in lines]
+        assert sorted(told) == [("stderr", "wrong"), ("stdout", "hello world /tmp"), ("stdout", "web")]
+
+    on = real
+    on(test)
+
+
+@pytest.mark.containerd
+def test_limits_are_set_in_the_cgroup(real: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        limits = ResourceLimits(cpu_milli=500, memory_bytes=64 << 20, cpu_request_milli=250, oom_score_adj=900)
+        _, container_id = await bench.run("sleep", "1000", resources=limits)
+        values = {
+            path.name: path.read_text().strip()
+            for path in Path("/sys/fs/cgroup").glob(f"**/pod{bench.uid}/{container_id}/*")
+            if path.name in ("memory.limit_in_bytes", "memory.max", "cpu.cfs_quota_us", "cpu.max", "cpu.shares")
+        }
+        assert str(64 << 20) in (values.get("memory.limit_in_bytes"), values.get("memory.max"))
+        assert values.get("cpu.cfs_quota_us") == "50000" or values.get("cpu.max") == "50000 100000"
+        assert values.get("cpu.shares", "256") == "256"
+
+    real(test)
+
+
+@pytest.mark.containerd
+def test_too_much_memory_ends_as_oomkilled(real: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        limits = ResourceLimits(memory_bytes=16 << 20)
+        await bench.run("sh", "-c", "x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done", resources=limits)
+        ended = await bench.until_ended()
+        assert (ended.reason, ended.exit_code) == ("OOMKilled", 137)
+
+    real(test)
+
+
+@pytest.mark.containerd
+def test_containers_of_a_pod_share_its_network(real: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        sandbox_id, _ = await bench.run("sh", "-c", "echo served | nc -l -p 8080")
+        ask = ("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do nc 127.0.0.1 8080 </dev/null && exit 0; sleep 0.1; done; exit 1")
+        side = await bench.runtime.create_container(sandbox_id, await bench.container(*ask, name="side"))
+        await bench.runtime.start_container(side)
+        async with asyncio.timeout(20):
+            async for _ in bench.runtime.events():
+                (sandbox,) = await bench.runtime.observe(bench.uid)
+                if all(c.state is State.EXITED for c in sandbox.containers):
+                    break
+        assert "served" in Path(bench.sandbox().log_directory, "side/0.log").read_text()
+
+    real(test)
+
+
+@pytest.mark.containerd
+def test_what_carries_another_clusters_id_is_not_seen(real: Callable, containerd: containerd_host.ContainerdHost) -> None:
+    async def test(bench: Bench) -> None:
+        from agent.runtime.containerd import ContainerdRuntime
+
+        await bench.run("sleep", "1000")
+        other = ContainerdRuntime(containerd.endpoint, cluster="other")
+        try:
+            assert await other.observe() == []
+        finally:
+            await other.close()
+
+    real(test)
+
+
+@pytest.mark.containerd
+def test_a_stopped_containerd_is_unavailable_and_its_return_is_told(real: Callable, containerd: containerd_host.ContainerdHost) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.run("sleep", "1000")
+        events = bench.runtime.events()
+        async with asyncio.timeout(60):
+            assert (await anext(events)).uid == ""
+            await asyncio.to_thread(containerd.stop)
+            with pytest.raises(Unavailable):
+                await bench.runtime.observe(bench.uid)
+            starting = asyncio.to_thread(containerd.start)
+            await starting
+            while True:
+                assert (await anext(events)).uid == ""
+                try:
+                    seen = await bench.only()
+                except Unavailable:
+                    continue
+                break
+        assert seen.state is State.RUNNING, "containers outlive their daemon"
+        await events.aclose()
+
+    real(test)
