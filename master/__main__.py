@@ -26,27 +26,29 @@ from master.settings import Settings, check
 D = Settings()
 BEATS_PER_GRACE = 5
 """Unless told otherwise, an agent may miss this many heartbeats before its node is declared silent."""
+HEARTBEAT_HELP = f"Seconds between heartbeats of agents.  [default: a {BEATS_PER_GRACE}th of the grace, at most {D.heartbeat_s:g}]"
+LEVELS = click.Choice(["debug", "info", "warning", "error"])
 
 
 @click.command(context_settings={"auto_envvar_prefix": "KMASTER", "show_default": True, "max_content_width": 120})
 @click.option("--data-dir", default=D.data_dir, help="Where the store, the certificates and the keys live.")
 @click.option("--cluster", default=D.cluster, help="The cluster's name, as kubeconfigs show it.")
 @click.option("--bind", default=D.bind, help="Address to listen at.")
-@click.option("--advertise-address", "advertise", multiple=True, help="Address or name to be reached by; may be repeated; the first is told to clients.")
+@click.option("--advertise-address", "advertise", multiple=True, help="Address or name to be reached by; may be repeated; clients get the first.")
 @click.option("--api-port", default=D.api_port, help="HTTPS, for kubectl and all other clients of the Kubernetes API.")
 @click.option("--agents-port", default=D.agents_port, help="Control connections of agents.")
 @click.option("--streams-port", default=D.streams_port, help="Streams of agents (logs).")
 @click.option("--native-port", default=D.native_port, help="kctl.")
-@click.option("--kubeconfig-out", default="", show_default=False, metavar="FILE", help="Also write the administrator's kubeconfig here; kctl.json goes beside it.")
+@click.option("--kubeconfig-out", default="", show_default=False, metavar="FILE", help="Also write the kubeconfig here, and kctl.json beside it.")
 @click.option("--node-grace-s", default=D.node_grace_s, help="Seconds of silence after which a node counts as unreachable.")
-@click.option("--heartbeat-s", type=float, default=None, help=f"Seconds between heartbeats of agents.  [default: a {BEATS_PER_GRACE}th of the grace, at most {D.heartbeat_s:g}]")
+@click.option("--heartbeat-s", type=float, default=None, help=HEARTBEAT_HELP)
 @click.option("--eviction-s", default=D.eviction_s, help="Seconds that pods stay on an unreachable node unless they say otherwise.")
 @click.option("--pod-cidr", default=D.pod_cidr, help="Range of the pods' addresses.")
 @click.option("--service-cidr", default=D.service_cidr, help="Range of the services' addresses.")
 @click.option("--history-s", default=D.history_s, help="Seconds for which past revisions stay readable.")
 @click.option("--event-ttl-s", default=D.event_ttl_s, help="Seconds for which Events are kept.")
 @click.option("--max-connections", default=D.max_connections, help="HTTPS connections at the same time.")
-@click.option("--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]), help="How much to log, to standard error.")
+@click.option("--log-level", default="info", type=LEVELS, help="How much to log, to standard error.")
 @click.version_option(f"{version.VERSION} (Kubernetes {version.KUBERNETES})", prog_name="kmaster")
 def main(*, log_level: str, heartbeat_s: float | None, **flags: Any) -> None:
     """The master of a Steersman cluster: the Kubernetes API, the store, the scheduler and the controllers."""

@@ -6,6 +6,8 @@ environment or the command line. Defaults are Kubernetes' own where it has one; 
 
 from __future__ import annotations
 
+import ipaddress
+
 import msgspec
 
 from common.errors import BadRequest
@@ -70,6 +72,13 @@ def check(settings: Settings) -> None:
         if port and port in seen:
             raise BadRequest(f"{name} and {seen[port]} are both {port}: each needs a port of its own")
         seen[port] = name
+    try:
+        pods = ipaddress.ip_network(settings.pod_cidr)
+        services = ipaddress.ip_network(settings.service_cidr)
+    except ValueError as error:
+        raise BadRequest(f"--pod-cidr and --service-cidr must be networks such as 10.244.0.0/16: {error}") from None
+    if pods.overlaps(services):
+        raise BadRequest(f"--pod-cidr {pods} and --service-cidr {services} overlap: an address must be of one kind")
     if settings.heartbeat_s <= 0:
         raise BadRequest("--heartbeat-s must be more than 0")
     if settings.node_grace_s <= settings.heartbeat_s:

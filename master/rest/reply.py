@@ -25,6 +25,8 @@ from master.rest.query import flag
 log = logging.getLogger(__name__)
 
 GZIP_OVER = 128 * 1024
+MAX_WARNING = 512
+MAX_WARNINGS = 4096
 _PRETTY_AGENTS = ("curl/", "Wget/", "Mozilla/")
 _HEADERS = {hdrs.CONTENT_TYPE: "application/json", hdrs.CACHE_CONTROL: "no-cache, private", hdrs.SERVER: "steersman"}
 _encode = msgspec.json.encode
@@ -67,9 +69,21 @@ def success(message: str = "", *, code: int = 200, **details: Any) -> bytes:
 
 
 def warning_text(text: str) -> str:
-    """The value of a `Warning:` header (RFC 7234): code 299, unknown agent, the text quoted and on one line."""
-    quoted = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
+    """The value of a `Warning:` header (RFC 7234): code 299, unknown agent, the text quoted, on one line and printable."""
+    line = "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
+    quoted = line.replace("\\", "\\\\").replace('"', '\\"')
     return f'299 - "{quoted}"'
+
+
+def _with_warnings(response: web.Response, warnings: Iterable[str]) -> None:
+    """As many as fit: clients and proxies bound the size of headers."""
+    left = MAX_WARNINGS
+    for text in warnings:
+        value = warning_text(text[:MAX_WARNING])
+        left -= len(value)
+        if left < 0:
+            return
+        response.headers.add(hdrs.WARNING, value)
 
 
 def _wants_pretty(request: web.BaseRequest) -> bool:
@@ -90,8 +104,7 @@ async def json(
         body = await asyncio.to_thread(gzip.compress, body, 1, mtime=0)
         headers = {**headers, hdrs.CONTENT_ENCODING: "gzip", hdrs.VARY: "Accept-Encoding"}
     response = web.Response(body=body, status=code, headers=headers)
-    for text in warnings:
-        response.headers.add(hdrs.WARNING, warning_text(text))
+    _with_warnings(response, warnings)
     return response
 
 

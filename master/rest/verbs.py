@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
 
 from common.clock import Clock
-from common.errors import BadRequest, MethodNotAllowed, NotFound, TooLarge, UnsupportedMediaType
+from common.errors import BadRequest, MethodNotAllowed, TooLarge, UnsupportedMediaType
 from master.api import body as api_body
-from master.api import registry, tables
-from master.api.contract import DeleteOptions, Door, Page, PatchType, Ref, Stored, WriteOptions
+from master.api import tables
+from master.api.contract import DeleteOptions, Door, Page, PatchType, Stored, WriteOptions
 from master.rest import query, reply
 from master.rest.call import Call
 from master.rest.negotiate import Form
+
+Shape = TypeVar("Shape")
 
 BODY_S = 30.0
 MAX_BODY = api_body.MAX_BYTES
@@ -64,6 +66,28 @@ async def read_document(call: Call, *, find_duplicates: bool) -> api_body.Body:
     if not raw:
         raise BadRequest("the request has no body")
     return api_body.decode(raw, call.request.headers.get(hdrs.CONTENT_TYPE, ""), find_duplicates=find_duplicates)
+
+
+class _Named(msgspec.Struct, frozen=True):
+    name: str = ""
+    uid: str = ""
+
+
+class _Binding(msgspec.Struct, frozen=True):
+    target: _Named = _Named()
+    metadata: _Named = _Named()
+
+
+class _Eviction(msgspec.Struct, frozen=True, rename="camel"):
+    metadata: _Named = _Named()
+    delete_options: dict[str, Any] | None = None
+
+
+def _shaped(document: dict[str, Any], shape: type[Shape]) -> Shape:
+    try:
+        return msgspec.convert(document, shape)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"the body is not what this subresource takes: {error}") from None
 
 
 class Verbs:
@@ -228,24 +252,18 @@ class Verbs:
 
     async def _bind(self, call: Call) -> web.Response:
         document, _ = await self._document(call, self._options(call, "CreateOptions"))
-        target = document.get("target")
-        node = target.get("name") if isinstance(target, dict) else None
-        if not isinstance(node, str) or not node:
+        binding = _shaped(document, _Binding)
+        if not binding.target.name:
             raise BadRequest("a Binding must name its node in target.name")
-        metadata = document.get("metadata")
-        uid = metadata.get("uid", "") if isinstance(metadata, dict) else ""
-        await self._door.bind(call.actor, call.route.ref, node, uid=str(uid), cause=call.cause())
+        await self._door.bind(call.actor, call.route.ref, binding.target.name, uid=binding.metadata.uid, cause=call.cause())
         return await reply.json(call.request, reply.success(code=201), code=201)
 
     async def _evict(self, call: Call) -> web.Response:
         document, options = await self._document(call, self._options(call, "CreateOptions"))
-        name = (document.get("metadata") or {}).get("name", call.route.name)
-        if name != call.route.name:
+        eviction = _shaped(document, _Eviction)
+        if eviction.metadata.name not in ("", call.route.name):
             raise BadRequest("name in URL does not match name in Eviction object")
-        asked = query.for_delete({}, document.get("deleteOptions"))
+        asked = query.for_delete({}, eviction.delete_options)
         asked = msgspec.structs.replace(asked, dry_run=asked.dry_run or options.dry_run)
-        ref = Ref("pods", call.route.name, call.route.namespace)
-        if registry.BY_KEY["pods"] is not call.route.resource:
-            raise NotFound("only pods can be evicted")
-        await self._door.delete(call.actor, ref, asked)
+        await self._door.delete(call.actor, call.route.ref, asked)
         return await reply.json(call.request, reply.success(code=201), code=201)

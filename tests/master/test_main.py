@@ -19,6 +19,8 @@ REFUSED = {
     "a grace shorter than a heartbeat": (["--node-grace-s", "4", "--heartbeat-s", "5"], "must be longer than --heartbeat-s"),
     "a heartbeat of nought": (["--heartbeat-s", "0"], "--heartbeat-s must be more than 0"),
     "a negative time": (["--eviction-s", "-1"], "must be 0 or more"),
+    "a range that is none": (["--pod-cidr", "10.244.0.1/16"], "must be networks"),
+    "ranges that overlap": (["--pod-cidr", "10.96.0.0/16"], "overlap"),
     "an unknown flag": (["--no-such-flag"], "No such option"),
 }
 
