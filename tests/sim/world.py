@@ -30,8 +30,9 @@ from common.aio import tasks
 from common.clock import SeededRng
 from common.errors import Unavailable
 from common.wire.memory_transport import Network
+from master import server
 from master.api.contract import Actor, Ref, Role, WriteOptions
-from master.server import Master, compose
+from master.dispatch.keyring import KeyRing
 from master.settings import Settings
 from master.store.contract import Cause
 from master.store.memory import MemoryStore
@@ -40,8 +41,7 @@ from tests.sim.trace import Trace
 from tests.sim.virtual import VirtualClock
 
 MASTER = "master"
-CLUSTER = "sim"
-SETTINGS = Settings(cluster=CLUSTER, heartbeat_s=1.0, node_grace_s=4.0, eviction_s=2)
+SETTINGS = Settings(heartbeat_s=1.0, node_grace_s=4.0, eviction_s=2)
 AGENT_SETTINGS = AgentSettings(runtime="hollow", node_status_s=10.0)
 DELAYS = Delays(pull_s=0.2, sandbox_s=0.08, create_s=0.03, start_s=0.03, stop_s=0.02)
 USER = Actor("user", Role.USER, ("system:masters",))
@@ -118,7 +118,8 @@ class World:
             breaks=lambda source, target: bool(self.loss) and network_rng.random() < self.loss,
         )
         self.store = MemoryStore(self.clock, delay_s=lambda: 0.001)
-        self.master: Master | None = None
+        self.master: server.Master | None = None
+        self.cluster = ""
         self.hosts = {host.name: host for host in (Host(self, number + 1) for number in range(agents))}
         self.monitor.runtimes = {name: host.containers for name, host in self.hosts.items()}
         self.bugs = Bugs()
@@ -166,12 +167,12 @@ class World:
         await store.open()
         self.monitor.recovered(store, self.monitor.revision)
         try:
-            self.master = compose(
-                store=store, clock=self.clock, rng=self.rng(f"{MASTER}/{life}"), settings=SETTINGS,
-                control=self.network.listener("control", host=MASTER), streams=self.network.listener("stream", host=MASTER),
-            )  # fmt: skip
             async with tasks.TaskGroup() as group:
                 group.start(self._watch(store), name="monitor")
+                control, streams = (self.network.listener(name, host=MASTER) for name in ("control", "stream"))
+                parts = server.World(store, self.clock, self.rng(f"{MASTER}/{life}"), control, streams, KeyRing(self.clock))
+                self.master = await server.compose(parts, SETTINGS)
+                self.cluster = self.master.cluster_id
                 group.start(self.master.run(), name="master-run")
                 ready.set()
         finally:
@@ -238,7 +239,7 @@ class World:
 
     def link(self, agent: Agent, dialer: Any, rng: SeededRng) -> Link:
         return Link(
-            dialer, node=agent.name, cluster=CLUSTER, duties=agent, streams=agent, document=agent.hello_document, clock=self.clock, rng=rng
+            dialer, node=agent.name, cluster=self.cluster, duties=agent, streams=agent, document=agent.hello_document, clock=self.clock, rng=rng
         )
 
     async def crash_agent(self, host: Host, *, reboot: bool = False) -> None:
