@@ -9,6 +9,7 @@ guarded with the namespace's revision, so that nothing is created behind the bac
 
 from __future__ import annotations
 
+from common.clock import rfc3339
 from common.errors import FieldCause, NotFound
 from common.objects import cluster, node
 from master.api import faults
@@ -46,9 +47,13 @@ def check_delete(resource: Resource, name: str) -> None:
         raise faults.forbidden(resource, name, "this namespace may not be deleted")
 
 
-def admit_pod(pod: Document, *, toleration_s: int | None) -> None:
-    """In place, on a new and defaulted pod. toleration_s: None adds no tolerations."""
+def admit_pod(pod: Document, *, now: float, toleration_s: int | None) -> None:
+    """In place, on a new and defaulted pod. toleration_s: None adds no tolerations. A pod that is born with its node has
+    been scheduled by whoever made it, and says so."""
     spec = pod["spec"]
+    if spec.get("nodeName"):
+        scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": rfc3339(now)}
+        pod["status"] = {**(pod.get("status") or {}), "conditions": [scheduled]}
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = account
     if toleration_s is None:

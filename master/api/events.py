@@ -63,8 +63,8 @@ class Recorder:
     async def _repeat(self, actor: Actor, event: EmitEvent, identity: _Identity, *, series: _Series) -> Stored | None:
         now = self._clock.now()
         series.count += 1
-        if series.count > WRITTEN_AT_ONCE and now - series.written < LATER_S:
-            return None
+        if not series.revision or (series.count > WRITTEN_AT_ONCE and now - series.written < LATER_S):
+            return None  # its first write is still under way, or the last was a moment ago: the next carries the count
         series.document = {**series.document, "count": series.count, "lastTimestamp": rfc3339(now)}
         series.written = now
         cause = causes.of(actor, event.cause, verb="update", what="events")

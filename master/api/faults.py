@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common.errors import AlreadyExists, BadRequest, Conflict, FieldCause, Forbidden, Invalid, NotFound
+from common.errors import AlreadyExists, BadRequest, Conflict, FieldCause, Forbidden, Invalid, NotFound, TooLarge
 from master.api.registry import Resource
 
 STALE = "the object has been modified; please apply your changes to the latest version and try again"
@@ -48,6 +48,13 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[FieldCause]) -> I
     said = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     what = f"{kind}.{group}" if group else kind
     return Invalid(f'{what} "{name}" is invalid: {said}', group=group, kind=kind, name=name, causes=found)
+
+
+def too_large(resource: Resource, name: str, *, size: int, limit: int) -> TooLarge:
+    return TooLarge(
+        f'{resource.key} "{name}" would be too large: {size} bytes, and the limit is {limit}',
+        group=resource.group, kind=resource.plural, name=name,
+    )  # fmt: skip
 
 
 def wrong_version(given: str, expected: str) -> BadRequest:

@@ -19,6 +19,8 @@ from master.api.registry import BY_KEY
 from master.store.contract import Change, Store
 
 MAX_PATHS = 12
+_FOLLOWS = ("metadata.generation", "metadata.deletionGracePeriodSeconds")
+"""What changes only along with something else that says more."""
 
 
 def step(change: Change) -> Document:
@@ -28,7 +30,7 @@ def step(change: Change) -> Document:
     old = None if change.previous is None else documents.decode(change.previous)
     new = None if change.value is None else documents.decode(change.value)
     verb = "deleted" if new is None else "created" if old is None else "updated"
-    changed = difference.paths(old, new) if verb == "updated" else []
+    changed = [path for path in difference.paths(old, new) if path not in _FOLLOWS] if verb == "updated" else []
     return {
         "time": change.time,
         "revision": change.revision,
@@ -45,11 +47,20 @@ def step(change: Change) -> Document:
 
 
 def previous_of(change: Change, history: Sequence[Change]) -> Change | None:
-    """The change before this one in the life of the same object; None at its creation, or when it is not kept."""
-    if change.previous is None:
-        return None
-    before = [c for c in history if c.revision < change.revision and c.key == change.key and c.value is not None]
-    return before[-1] if before else None
+    """The change before this one in the life of the same object; None at its creation, or when it is not kept.
+
+    Of a row of reports under one rule (a pod that restarts again and again) the newest stands for all.
+    """
+    for index in range(len(history) - 1, -1, -1):
+        older = history[index]
+        if older.revision >= change.revision:
+            continue
+        if change.previous is None or older.value is None:
+            return None
+        if older.cause.rule != change.cause.rule or older.cause.revision is not None:
+            return older
+        change = older
+    return None
 
 
 async def chain(store: Store, key: str, *, limit: int) -> list[Document]:

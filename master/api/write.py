@@ -63,7 +63,7 @@ class Writer:
             key = Ref(target.resource.key, meta["name"], meta.get("namespace", "")).key
             generated = bool(meta.get("generateName")) and not (document.get("metadata") or {}).get("name")
             guards = admission.namespace_guards(self._views, target.resource, new)
-            value = documents.encode(new)
+            value = self._encoded(target, new)
             if target.options.dry_run:
                 if (standing := self._store.get(key)) is not None:
                     raise self._exists(target.resource, meta["name"], standing)
@@ -100,7 +100,7 @@ class Writer:
         if resource.default is not None:
             resource.default(new)
         if resource.key == "pods":
-            admission.admit_pod(new, toleration_s=self._settings.toleration_s)
+            admission.admit_pod(new, now=self._clock.now(), toleration_s=self._settings.toleration_s)
         self._validate(target, new, None)
         documents.finish(new, None, resource)
         self._check_writer(target, None, new)
@@ -117,7 +117,7 @@ class Writer:
                 raise faults.not_found(resource, ref.name)
             old = documents.decode(record.value)
             new = self._changed(target, old, record.revision, propose=propose, quiet=attempt > 0)
-            value = documents.encode(new)
+            value = self._encoded(target, new)
             goes = deletion.complete(resource.key, new)
             if target.options.dry_run or (value == record.value and not goes):
                 return Stored(value, record.revision)
@@ -200,6 +200,12 @@ class Writer:
         if actor.role is Role.USER:
             raise self._invalid(target, new, [rules.forbidden(path, "it may not be changed by an update") for path in offending])
         raise faults.forbidden(resource, name, f"the {actor.role.value} may not write {', '.join(offending)}")
+
+    def _encoded(self, target: Target, new: Document) -> bytes:
+        value, limit = documents.encode(new), self._settings.max_object_bytes
+        if len(value) > limit:
+            raise faults.too_large(target.resource, new["metadata"]["name"], size=len(value), limit=limit)
+        return value
 
     def _expires(self, resource: Resource) -> float | None:
         return self._clock.now() + self._settings.event_ttl_s if resource.key == "events" else None
