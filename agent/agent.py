@@ -66,8 +66,9 @@ class Agent:
         """Until cancelled; containers are left as they are."""
         await self._node.refresh()
         self._know_host()
-        async with tasks.TaskGroup() as group:
-            self._holdings.adopt(group)
+        # The pods' workers outlive the link in the order of ending, so that no news finds a closing group.
+        async with tasks.TaskGroup() as pods, tasks.TaskGroup() as group:
+            self._holdings.adopt(pods)
             for name, run in (
                 ("runtime-events", self._listen),
                 ("sweep", self._sweep_orphans),
@@ -199,4 +200,4 @@ class Agent:
             raise BadRequest(f"streams of kind {kind!r} are not known to this agent")
         if self._parts.logs is None:
             raise BadRequest(f"the {self._parts.settings.runtime} runtime on node {self.name} keeps no logs")
-        return self._parts.logs.open(request)
+        return self._parts.logs.open(request, self._holdings.look)

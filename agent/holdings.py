@@ -13,6 +13,7 @@ from collections.abc import Callable
 from agent.assignment import Assignment, decode
 from agent.journal import Entry
 from agent.lifecycle.life import Host, Note
+from agent.logs import Look
 from agent.operations import Tools
 from agent.parts import Parts
 from agent.reporter import Reporter
@@ -41,7 +42,7 @@ class Holdings:
             host=host,
             starts=asyncio.Semaphore(parts.settings.parallel_starts),
             pulls=asyncio.Semaphore(parts.settings.parallel_pulls),
-            logs=parts.log_folders,
+            logs=parts.logs,
             prefer_local_images=parts.settings.prefer_local_images,
         )
 
@@ -96,6 +97,11 @@ class Holdings:
         for worker in list(self.workers.values()):
             if worker.assignment is not None and key in worker.assignment.configs:
                 worker.wake()
+
+    def look(self, uid: str) -> Look | None:
+        """What is known of that pod, for its logs."""
+        worker = self.workers.get(uid)
+        return worker.look() if worker is not None else None
 
     def wake(self, uid: str) -> None:
         worker = self.workers.get(uid)

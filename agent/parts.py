@@ -5,27 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any, Protocol
-
 import msgspec
 
 from agent.journal import Journal
+from agent.logs import PodLogs
 from agent.network.contract import Network
-from agent.operations import LogFolders
 from agent.resources import Resources
 from agent.runtime.contract import Runtime
 from agent.settings import Settings
 from common.clock import Clock
 
 
-class LogServer(Protocol):
-    def open(self, request: dict[str, Any]) -> AsyncIterator[bytes]:
-        """See `agent.link.StreamServer`, kind "logs"."""
-
-
 class Parts(msgspec.Struct, frozen=True):
-    """What an agent is made of. logs, log_folders None: the runtime writes no logs (hollow)."""
+    """What an agent is made of. logs None: the runtime writes none (hollow)."""
 
     name: str
     settings: Settings
@@ -34,5 +26,4 @@ class Parts(msgspec.Struct, frozen=True):
     journal: Journal
     network: Network
     clock: Clock
-    logs: LogServer | None = None
-    log_folders: LogFolders | None = None
+    logs: PodLogs | None = None

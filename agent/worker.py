@@ -21,6 +21,7 @@ from agent.lifecycle import learn, life, status
 from agent.lifecycle.life import Action, Moment, Note, PodLife, Step, replace
 from agent.lifecycle.scene import Scene
 from agent.lifecycle.step import end_orphan, step
+from agent.logs import Look
 from agent.operations import Operations, Tools
 from agent.runtime.contract import ObservedSandbox
 from common.errors import NotNow
@@ -84,10 +85,11 @@ class Worker:
         """The phase in which it ended by itself, or ""."""
         return self._life.finished
 
-    @property
-    def observed(self) -> list[ObservedSandbox]:
-        """What the runtime showed last."""
-        return self._observed
+    def look(self) -> Look | None:
+        """What is known of the pod now; None of an orphan."""
+        if self.assignment is None:
+            return None
+        return Look(self.assignment.pod, self._life, self._observed)
 
     def _take(self, assignment: Assignment) -> None:
         self._life = replace(self._life, live=self._life.live or assignment.live, blocked=assignment.blocked)

@@ -92,8 +92,8 @@ class ContainerdRuntime:
         await self._channel.close()
 
     async def info(self) -> RuntimeInfo:
-        version = await self._call(self._runtime.Version, cri.VersionRequest())
-        status = await self._call(self._runtime.Status, cri.StatusRequest())
+        version = await call(self._runtime.Version, cri.VersionRequest())
+        status = await call(self._runtime.Status, cri.StatusRequest())
         return convert.info(version, status)
 
     # What runs.
@@ -116,12 +116,12 @@ class ContainerdRuntime:
         return found
 
     async def _list(self, labels: dict[str, str]) -> tuple[list[cri.PodSandbox], list[cri.Container]]:
-        sandboxes = await self._call(
+        sandboxes = await call(
             self._runtime.ListPodSandbox, cri.ListPodSandboxRequest(filter=cri.PodSandboxFilter(label_selector=labels))
         )
         if not sandboxes.items:
             return [], []
-        containers = await self._call(
+        containers = await call(
             self._runtime.ListContainers, cri.ListContainersRequest(filter=cri.ContainerFilter(label_selector=labels))
         )
         return list(sandboxes.items), list(containers.containers)
@@ -130,7 +130,9 @@ class ContainerdRuntime:
         known = self._remember(sandbox)
         ready = sandbox.state == cri.SANDBOX_READY
         if ready and not known.ip and not known.spec.host_network:
-            known.ip = await self._address(sandbox.id)
+            request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox.id)
+            status = await call(self._runtime.PodSandboxStatus, request, missing_ok=True)
+            known.ip = status.status.network.ip if status is not None else ""
         uid = sandbox.metadata.uid
         seen = []
         for container in containers:
@@ -168,11 +170,6 @@ class ContainerdRuntime:
             self._owners[sandbox.id] = sandbox.metadata.uid
         return known
 
-    async def _address(self, sandbox_id: str) -> str:
-        request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id)
-        status = await self._call(self._runtime.PodSandboxStatus, request, missing_ok=True)
-        return status.status.network.ip if status is not None else ""
-
     async def _seen_container(self, known: _Known, container: cri.Container) -> ObservedContainer | None:
         """None: it was removed meanwhile."""
         state = convert.STATES.get(container.state, State.EXITED)
@@ -180,7 +177,7 @@ class ContainerdRuntime:
         if state is not State.CREATED and container.id in remembered:
             return remembered[container.id]
         request = cri.ContainerStatusRequest(container_id=container.id)
-        response = await self._call(self._runtime.ContainerStatus, request, missing_ok=True)
+        response = await call(self._runtime.ContainerStatus, request, missing_ok=True)
         if response is None:
             return None
         observed = convert.ended(response.status)
@@ -194,7 +191,7 @@ class ContainerdRuntime:
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         while True:
             try:
-                await self._call(self._runtime.Version, cri.VersionRequest())
+                await call(self._runtime.Version, cri.VersionRequest())
                 call = self._subscribe(native.subscribe_request())
                 try:
                     await asyncio.sleep(SUBSCRIBED_S)  # what happens from here on reaches us; what was before is observed
@@ -228,7 +225,7 @@ class ContainerdRuntime:
     async def image(self, image: str) -> str | None:
         request = cri.ImageStatusRequest(image=cri.ImageSpec(image=image))
         try:
-            response = await self._call(self._images.ImageStatus, request)
+            response = await call(self._images.ImageStatus, request)
         except RuntimeFault:
             return None  # a name that cannot be parsed is no local image; the pull says what is wrong with it
         return response.image.id or None
@@ -236,7 +233,7 @@ class ContainerdRuntime:
     async def pull(self, image: str) -> str:
         request = cri.PullImageRequest(image=cri.ImageSpec(image=image))
         try:
-            response = await self._call(self._images.PullImage, request, timeout_s=PULL_S, kind="ErrImagePull")
+            response = await call(self._images.PullImage, request, timeout_s=PULL_S, kind="ErrImagePull")
         except RuntimeFault as fault:
             if "invalid reference format" in fault.message or "parse image reference" in fault.message:
                 raise RuntimeFault(fault.message, kind="InvalidImageName") from None
@@ -256,31 +253,28 @@ class ContainerdRuntime:
         Path(spec.log_directory).mkdir(mode=0o755, parents=True, exist_ok=True)
         request = cri.RunPodSandboxRequest(config=convert.sandbox_config(spec, self._cluster))
         try:
-            response = await self._call(
+            response = await call(
                 self._runtime.RunPodSandbox, request, timeout_s=OPERATION_S, kind="CreatePodSandboxError"
             )
         except RuntimeFault as fault:
             if "is reserved for" not in fault.message:
                 raise
-            return await self._existing_sandbox(spec, fault)
+            for sandbox in await self.observe(spec.uid):
+                if sandbox.attempt == spec.attempt:
+                    return sandbox.id
+            raise Unavailable(f"an earlier attempt is still at work: {fault.message}") from None
         self._known[response.pod_sandbox_id] = _Known(spec)
         self._owners[response.pod_sandbox_id] = spec.uid
         return response.pod_sandbox_id
 
-    async def _existing_sandbox(self, spec: SandboxSpec, fault: RuntimeFault) -> str:
-        for sandbox in await self.observe(spec.uid):
-            if sandbox.attempt == spec.attempt:
-                return sandbox.id
-        raise Unavailable(f"an earlier attempt is still at work: {fault.message}")
-
     async def stop_sandbox(self, sandbox_id: str) -> None:
         request = cri.StopPodSandboxRequest(pod_sandbox_id=sandbox_id)
-        await self._call(self._runtime.StopPodSandbox, request, timeout_s=OPERATION_S, missing_ok=True)
+        await call(self._runtime.StopPodSandbox, request, timeout_s=OPERATION_S, missing_ok=True)
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
         await self.stop_sandbox(sandbox_id)
         request = cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id)
-        await self._call(self._runtime.RemovePodSandbox, request, timeout_s=OPERATION_S, missing_ok=True)
+        await call(self._runtime.RemovePodSandbox, request, timeout_s=OPERATION_S, missing_ok=True)
         known = self._known.pop(sandbox_id, None)
         if known is None:
             return
@@ -306,7 +300,7 @@ class ContainerdRuntime:
             sandbox_config=convert.sandbox_config(known.spec, self._cluster),
         )
         try:
-            response = await self._call(
+            response = await call(
                 self._runtime.CreateContainer, request, timeout_s=OPERATION_S, kind="CreateContainerError"
             )
         except RuntimeFault as fault:
@@ -326,7 +320,7 @@ class ContainerdRuntime:
     async def start_container(self, container_id: str) -> None:
         request = cri.StartContainerRequest(container_id=container_id)
         try:
-            await self._call(self._runtime.StartContainer, request, timeout_s=OPERATION_S, kind="RunContainerError")
+            await call(self._runtime.StartContainer, request, timeout_s=OPERATION_S, kind="RunContainerError")
         except RuntimeFault as fault:
             if "CONTAINER_RUNNING" not in fault.message and "CONTAINER_EXITED" not in fault.message:
                 raise
@@ -334,33 +328,33 @@ class ContainerdRuntime:
     async def stop_container(self, container_id: str, grace_s: float) -> None:
         whole_s = math.ceil(max(0.0, grace_s))
         request = cri.StopContainerRequest(container_id=container_id, timeout=whole_s)
-        await self._call(self._runtime.StopContainer, request, timeout_s=whole_s + STOP_MARGIN_S, missing_ok=True)
+        await call(self._runtime.StopContainer, request, timeout_s=whole_s + STOP_MARGIN_S, missing_ok=True)
 
     async def remove_container(self, container_id: str) -> None:
         request = cri.RemoveContainerRequest(container_id=container_id)
-        await self._call(self._runtime.RemoveContainer, request, timeout_s=OPERATION_S, missing_ok=True)
+        await call(self._runtime.RemoveContainer, request, timeout_s=OPERATION_S, missing_ok=True)
         self._owners.pop(container_id, None)
         self._exited.discard(container_id)
         for known in self._known.values():
             known.running.pop(container_id, None)
             known.ended.pop(container_id, None)
 
-    # Inside.
 
-    async def _call(
-        self, method: Any, request: Any, *, timeout_s: float = SHORT_S, kind: str = "", missing_ok: bool = False
-    ) -> Any:
-        try:
-            return await method(request, timeout=timeout_s)
-        except grpc.aio.AioRpcError as error:
-            code, words = error.code(), error.details() or error.code().name
-            if code is grpc.StatusCode.NOT_FOUND and missing_ok:
-                return None
-            if code is grpc.StatusCode.UNAVAILABLE:
-                raise Unavailable(f"containerd does not answer: {words}") from None
-            if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
-                raise Timeout(f"containerd did not finish within {timeout_s:g} s: {words}") from None
-            raise RuntimeFault(words, kind=kind or (MISSING if code is grpc.StatusCode.NOT_FOUND else "")) from None
+async def call(
+    method: Any, request: Any, *, timeout_s: float = SHORT_S, kind: str = "", missing_ok: bool = False
+) -> Any:
+    """One gRPC call with its errors as ours: Unavailable, Timeout, or RuntimeFault(kind) with containerd's words."""
+    try:
+        return await method(request, timeout=timeout_s)
+    except grpc.aio.AioRpcError as error:
+        code, words = error.code(), error.details() or error.code().name
+        if code is grpc.StatusCode.NOT_FOUND and missing_ok:
+            return None
+        if code is grpc.StatusCode.UNAVAILABLE:
+            raise Unavailable(f"containerd does not answer: {words}") from None
+        if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
+            raise Timeout(f"containerd did not finish within {timeout_s:g} s: {words}") from None
+        raise RuntimeFault(words, kind=kind or (MISSING if code is grpc.StatusCode.NOT_FOUND else "")) from None
 
 
 LOG_DIRECTORY = "steersman.io/log-directory"

@@ -167,7 +167,7 @@ def test_a_pod_that_ends_by_itself(policy: str, command: str, phase: str, reason
     async def test(bench: Bench) -> None:
         bench.begin(pods.document(restartPolicy=policy, containers=[pods.container("app", "sh", "-c", command)]))
         await until(lambda: bench.news.phase() == phase)
-        await until(lambda: not (bench.workers["uid-web"].observed or [None])[0].ready)
+        await until(lambda: not (bench.workers["uid-web"].look().observed or [None])[0].ready)
         assert bench.news.state()["state"]["terminated"]["reason"] == reason
         assert bench.news.state()["restartCount"] == restarts
         assert bench.news.finished_pods == {"uid-web": phase}
@@ -434,6 +434,6 @@ def test_old_tries_are_cleared_away_but_for_the_previous_one() -> None:
         bench.begin(pods.document(containers=[pods.container("app", "sh", "-c", "exit 1")]))
         await until(lambda: bench.news.state().get("restartCount") == 4, deadline_s=1000)
         await until(lambda: bench.news.waiting() == "CrashLoopBackOff")
-        await until(lambda: len(bench.workers["uid-web"].observed[0].containers) == 2)
+        await until(lambda: len(bench.workers["uid-web"].look().observed[0].containers) == 2)
 
     on_a_bench(test)

@@ -1,0 +1,258 @@
+"""Container logs: the files that the runtime writes in CRI format, read as `kubectl logs` asks for them, and removed with their pod.
+
+    2026-01-31T12:00:00.123456789Z stdout F a whole line
+    2026-01-31T12:00:00.123456789Z stderr P a part of a line, to be continued
+
+Owns the folder `LOG_ROOT/NAMESPACE_NAME_UID/CONTAINER/ATTEMPT.log`. Which try of a container is meant, and Kubernetes' words for "there
+is none", are decided in `chosen` from what the worker knows. A follower ends when the try it follows has ended; it looks at the file
+every FOLLOW_S, notices a rotated or truncated file, and reads no faster than its reader asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from agent.lifecycle.life import PodLife
+from agent.runtime.contract import ObservedContainer, ObservedSandbox, State
+from common.clock import Clock, parse_rfc3339
+from common.errors import BadRequest, NotFound
+from common.objects import pod as pods
+
+log = logging.getLogger(__name__)
+
+FOLLOW_S = 0.1
+BLOCK_BYTES = 64 << 10
+LINE_MOST_BYTES = 1 << 20
+NAME_MOST = 253
+
+
+class Query(msgspec.Struct, frozen=True):
+    """As `master.api.streams.LogRequest`. tail_lines -1: all."""
+
+    namespace: str
+    pod: str
+    uid: str
+    container: str
+    follow: bool = False
+    previous: bool = False
+    timestamps: bool = False
+    tail_lines: int = -1
+    since_s: int | None = None
+    since_time: float | None = None
+    limit_bytes: int | None = None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What a worker knows of its pod now."""
+
+    pod: pods.Pod
+    life: PodLife
+    observed: list[ObservedSandbox]
+
+
+class PodLogs:
+    def __init__(self, log_root: str, clock: Clock) -> None:
+        self._root = Path(log_root)
+        self._clock = clock
+
+    def open(self, request: dict[str, Any], look: Callable[[str], Look | None]) -> AsyncIterator[bytes]:
+        """The log's bytes as the client is to see them. Raises BadRequest or NotFound with Kubernetes' words."""
+        try:
+            query = msgspec.convert(request, Query)
+        except msgspec.ValidationError as error:
+            raise BadRequest(f"log request: {error}") from None
+        seen = look(query.uid)
+        if seen is None:
+            raise NotFound(f'pod "{query.pod}" is not on this node')
+        tried = chosen(seen, query)
+        path = self._folder(query.namespace, query.pod, query.uid) / query.container / f"{tried.attempt}.log"
+
+        def runs() -> bool:
+            now = look(query.uid)
+            return now is not None and _runs(now.observed, tried.id)
+
+        since = query.since_time
+        if query.since_s is not None:
+            since = self._clock.now() - query.since_s
+        return _limited(_read(path, query, since=since, runs=runs), query.limit_bytes)
+
+    def discard_pod(self, *, namespace: str, name: str, uid: str) -> None:
+        folder = self._folder(namespace, name, uid)
+        if folder.parent == self._root:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def discard(self, sandbox: ObservedSandbox, log_path: str) -> None:
+        path = self._folder(sandbox.namespace, sandbox.name, sandbox.uid) / log_path
+        if path.parent.parent.parent == self._root and ".." not in path.parts:
+            path.unlink(missing_ok=True)
+
+    def _folder(self, namespace: str, name: str, uid: str) -> Path:
+        parts = (namespace, name, uid)
+        if any(not part or len(part) > NAME_MOST or "/" in part or part.startswith(".") for part in parts):
+            raise BadRequest("the log request names no pod")
+        return self._root / "_".join(parts)
+
+
+def _runs(observed: list[ObservedSandbox], container_id: str) -> bool:
+    return any(c.id == container_id and c.state is State.RUNNING for s in observed for c in s.containers)
+
+
+def chosen(seen: Look, query: Query) -> ObservedContainer:
+    """The try whose log is meant. Raises BadRequest with the kubelet's words when there is none."""
+    name, where = query.container, f'container "{query.container}" in pod "{query.pod}"'
+    known = seen.pod.spec.init_containers + seen.pod.spec.containers
+    if not any(container.name == name for container in known):
+        raise BadRequest(f"container {name} is not valid for pod {query.pod}")
+    tries = sorted((c for s in seen.observed for c in s.containers if c.name == name), key=lambda c: c.attempt)
+    started = [c for c in tries if c.state is not State.CREATED]
+    if query.previous:
+        ended = [c for c in started if c.state is State.EXITED]
+        # A container that waits to be restarted has its last try as the previous one, as in its status.
+        waits = seen.life.of(name).waiting is not None or (tries and tries[-1].state is State.CREATED)
+        before = ended if waits or (started and started[-1].state is State.RUNNING) else ended[:-1]
+        if not before:
+            raise BadRequest(f'previous terminated {where} not found')
+        return before[-1]
+    if started:
+        return started[-1]
+    waiting = seen.life.of(name).waiting
+    reason = waiting.reason if waiting is not None else "ContainerCreating" if not seen.pod.spec.init_containers else "PodInitializing"
+    words = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}.get(reason, reason)
+    raise BadRequest(f"{where} is waiting to start: {words}")
+
+
+async def _limited(chunks: AsyncIterator[bytes], limit: int | None) -> AsyncIterator[bytes]:
+    left = limit
+    try:
+        async for chunk in chunks:
+            if left is not None:
+                chunk = chunk[:left]
+                left -= len(chunk)
+            if chunk:
+                yield chunk
+            if left == 0:
+                return
+    finally:
+        await chunks.aclose()  # type: ignore[attr-defined]
+
+
+async def _read(path: Path, query: Query, *, since: float | None, runs: Callable[[], bool]) -> AsyncIterator[bytes]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        if not query.follow:
+            raise NotFound(f'the log of container "{query.container}" in pod "{query.pod}" is gone: {error.strerror}') from None
+        return
+    try:
+        file.seek(tail_start(file, query.tail_lines))
+        lines = _Lines(query.timestamps, since)
+        while True:
+            alive = query.follow and runs()
+            replaced = _replacement(file, path)  # asked before reading, so that the old file is read to its very end
+            while block := file.read(BLOCK_BYTES):
+                shown = lines.feed(block)
+                if shown:
+                    yield shown
+                await asyncio.sleep(0)  # a big log must not hold up the pods' workers
+            if replaced is not None:
+                file.close()
+                file, replaced = replaced, None
+                continue
+            if not alive:
+                return
+            await asyncio.sleep(FOLLOW_S)
+    finally:
+        file.close()
+
+
+def _replacement(file: BinaryIO, path: Path) -> BinaryIO | None:
+    """The file that stands under this name now, if it is another one; a truncated file is read from its start."""
+    try:
+        now, mine = os.stat(path), os.fstat(file.fileno())
+    except OSError:
+        return None
+    if (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino):
+        try:
+            return path.open("rb")
+        except OSError:
+            return None
+    if mine.st_size < file.tell():
+        file.seek(0)
+    return None
+
+
+def tail_start(file: BinaryIO, lines: int) -> int:
+    """Where the last `lines` whole lines begin; a line is what ends in a newline, or the rest of the file."""
+    end = file.seek(0, os.SEEK_END)
+    if lines < 0:
+        return 0
+    if lines == 0 or end == 0:
+        return end
+    position, wanted = end, lines + 1
+    file.seek(end - 1)
+    if file.read(1) != b"\n":
+        wanted -= 1
+    while position > 0:
+        size = min(BLOCK_BYTES, position)
+        position -= size
+        file.seek(position)
+        block = file.read(size)
+        count = block.count(b"\n")
+        if count < wanted:
+            wanted -= count
+            continue
+        at = len(block)
+        for _ in range(wanted):
+            at = block.rindex(b"\n", 0, at)
+        return position + at + 1
+    return 0
+
+
+class _Lines:
+    """Blocks of a file in, what the client sees out."""
+
+    def __init__(self, timestamps: bool, since: float | None) -> None:
+        self._timestamps = timestamps
+        self._since = since
+        self._rest = b""
+        self._middle = False
+        """The last record was a part of a line, so that the next one is no beginning."""
+
+    def feed(self, block: bytes) -> bytes:
+        *whole, self._rest = (self._rest + block).split(b"\n")
+        if len(self._rest) > LINE_MOST_BYTES:
+            whole, self._rest = [*whole, self._rest], b""
+        return b"".join(self._shown(whole))
+
+    def _shown(self, records: list[bytes]) -> Iterator[bytes]:
+        for record in records:
+            stamp, _, rest = record.partition(b" ")
+            stream, _, rest = rest.partition(b" ")
+            tag, found, message = rest.partition(b" ")
+            if not found and not tag or stream not in (b"stdout", b"stderr"):
+                continue  # not in the runtime's format: nothing a container wrote
+            if self._since is not None:
+                if _before(stamp, self._since):
+                    continue
+                self._since = None
+            if self._timestamps and not self._middle:
+                yield stamp + b" "
+            yield message
+            self._middle = tag.startswith(b"P")
+            if not self._middle:
+                yield b"\n"
+
+
+def _before(stamp: bytes, since: float) -> bool:
+    try:
+        return parse_rfc3339(stamp.decode("ascii")) < since
+    except ValueError:
+        return False
