@@ -192,16 +192,16 @@ class ContainerdRuntime:
         while True:
             try:
                 await call(self._runtime.Version, cri.VersionRequest())
-                call = self._subscribe(native.subscribe_request())
+                stream = self._subscribe(native.subscribe_request())
                 try:
                     await asyncio.sleep(SUBSCRIBED_S)  # what happens from here on reaches us; what was before is observed
                     yield RuntimeEvent("")
-                    async for data in call:
+                    async for data in stream:
                         uid = await self._uid_of(data)
                         if uid:
                             yield RuntimeEvent(uid)
                 finally:
-                    call.cancel()
+                    stream.cancel()
             except (grpc.aio.AioRpcError, NotNow) as error:
                 log.warning("runtime-events-broke-off why=%s", _words(error))
                 yield RuntimeEvent("")
