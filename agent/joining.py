@@ -119,7 +119,8 @@ async def _ask(dialer: Dialer, message: messages.Join, master: keys.MasterKey, *
     except TimeoutError:
         raise Timeout(
             f"the master at {master.host}:{master.control_port} did not answer within {deadline_s:g} s: can this host reach that port, "
-            "and is the token still valid? (a master does not answer a token that it does not know; make a new one with `kctl token create`)"
+            "and is the token still valid? A master does not answer a token that it does not know: make a new one with "
+            "`kctl token create`"
         ) from None
 
 

@@ -52,7 +52,8 @@ TICK_MAX_S = 1.0
 
 class Settings(msgspec.Struct, frozen=True):
     """cluster: its unique id. session_heartbeats: heartbeats missed after which a key may open a session from another process.
-    peers_delay_s: changes of addresses are told together. writers: reports written side by side; the store commits them in groups.
+    peers_delay_s: changes of addresses are told together after so long, plus peers_delay_node_s for each node, because telling n nodes
+    about n nodes costs n². writers: reports written side by side; the store commits them in groups.
     agent: passed on to the agents in Welcome."""
 
     cluster: str
@@ -60,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True):
     node_grace_s: float = 50.0
     session_heartbeats: int = 3
     peers_delay_s: float = 0.2
+    peers_delay_node_s: float = 0.002
     writers: int = 32
     agent: dict[str, str] = {}
 
@@ -101,7 +103,7 @@ class Dispatch:
         self._reports = Reports(index=self._index, writer=self._writer)
         self._following = Following(
             door, clock, index=self._index, ring=self.ring, liveness=self._liveness, touched=self._queue.add,
-            ended=self._end_of_node, readdressed=lambda: self._queue.add_after(PEERS, settings.peers_delay_s),
+            ended=self._end_of_node, readdressed=self._readdressed,
         )  # fmt: skip
 
     def logs(self, node: str, request: LogRequest) -> AsyncIterator[bytes]:
@@ -130,6 +132,11 @@ class Dispatch:
             self._queue.close()
 
     # -- to the agents
+
+    def _readdressed(self) -> None:
+        settings = self._settings
+        delay_s = settings.peers_delay_s + settings.peers_delay_node_s * len(self._index.node_names())
+        self._queue.add_after(PEERS, delay_s)
 
     async def _assign(self) -> None:
         """One node after the other; a node that changes meanwhile comes again."""
@@ -211,7 +218,8 @@ class Dispatch:
         if made is not None:
             self._following.take_node(Ref("nodes", message.node).key, made)
         if isinstance(answer, messages.Refused):
-            log.warning("join-refused node=%s by=%s address=%s why=%s", message.node[:64], inbound.identity, inbound.address, answer.message)
+            who = (message.node[:64], inbound.identity, inbound.address)
+            log.warning("join-refused node=%s by=%s address=%s why=%s", *who, answer.message)
         await self._control.send(inbound.peer, codec.encode(answer))
 
     async def _hello(self, inbound: Inbound, hello: messages.Hello) -> None:
@@ -239,7 +247,8 @@ class Dispatch:
         session = self._sessions.open(hello.node, peer=inbound.peer, instance=hello.instance)
         self._twice.pop(hello.node, None)
         self._liveness.heard(hello.node, self._clock.monotonic())
-        log.info("session-opened node=%s epoch=%d agent=%s address=%s", hello.node, session.epoch, hello.agent_version[:32], inbound.address)
+        who = (hello.agent_version[:32], inbound.address)
+        log.info("session-opened node=%s epoch=%d agent=%s address=%s", hello.node, session.epoch, *who)
         self._writer.node_registers(hello.node, registration)
         settings = self._settings
         await self._send(session, messages.Welcome(session.epoch, settings.cluster, settings.heartbeat_s, node.pod_cidr, settings.agent))

@@ -9,6 +9,7 @@ nodes, because it keeps one entry for each.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -19,7 +20,7 @@ import msgspec
 from common.aio.tasks import TaskGroup, supervise
 from common.aio.workqueue import WorkQueue
 from common.clock import Clock
-from common.errors import AlreadyExists, CallerFault, Conflict, NotFound, NotNow
+from common.errors import CallerFault, Conflict, NotFound, NotNow
 from common.objects.meta import Object
 from master.api.contract import Actor, DeleteOptions, Document, Door, EmitEvent, PatchObject, Ref, Role
 from master.dispatch import status
@@ -64,6 +65,38 @@ class _NodeWork:
     origins: list[Origin] = field(default_factory=list)
 
 
+class _Events:
+    """Events, one after the other: they are best effort, and never in the way of a status."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._waiting: deque[EmitEvent] = deque(maxlen=EVENTS_WAITING)
+        self._some = asyncio.Event()
+        self._writing = False
+
+    @property
+    def idle(self) -> bool:
+        return not self._waiting and not self._writing
+
+    def put(self, event: EmitEvent) -> None:
+        self._waiting.append(event)
+        self._some.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            while self._waiting:
+                event = self._waiting.popleft()
+                self._writing = True
+                try:
+                    await self._door.perform(ACTOR, event)
+                except (CallerFault, NotNow) as error:
+                    log.debug("event-dropped reason=%s why=%s", event.reason, error)
+                finally:
+                    self._writing = False
+
+
 class ReportWriter:
     """acknowledge: called once a report is durable, or void. still_silent: asked before silence is written, because the node may
     have spoken meanwhile. fell_silent: called after it, with the revision of that write."""
@@ -80,12 +113,13 @@ class ReportWriter:
         self._fell_silent = fell_silent
         self._pods: dict[str, _PodWork] = {}
         self._nodes: dict[str, _NodeWork] = {}
-        self._events: deque[EmitEvent] = deque(maxlen=EVENTS_WAITING)
+        self._events = _Events(door)
         self._queue: WorkQueue[tuple[str, str]] = WorkQueue(max_delay_s=10.0)
+        self.event = self._events.put
 
     @property
     def idle(self) -> bool:
-        return self._queue.idle
+        return self._queue.idle and self._events.idle
 
     async def run(self) -> None:
         try:
@@ -93,6 +127,7 @@ class ReportWriter:
                 for number in range(self._workers):
                     name = f"dispatch-writer-{number}"
                     group.start(supervise(name, self._work), name=name)
+                group.start(supervise("dispatch-events", self._events.run), name="dispatch-events")
         finally:
             self._queue.close()
 
@@ -137,17 +172,13 @@ class ReportWriter:
         self._queue.add(("node", name))
         return self._nodes.setdefault(name, _NodeWork(name))
 
-    def event(self, event: EmitEvent) -> None:
-        self._events.append(event)
-        self._queue.add(("events", ""))
-
     # -- writing it
 
     async def _work(self) -> None:
         while True:
             key = await self._queue.get()
             try:
-                await {"pod": self._write_pod, "node": self._write_node, "events": self._write_events}[key[0]](key)
+                await (self._write_pod(key) if key[0] == "pod" else self._write_node(key))
             finally:
                 self._queue.done(key)
 
@@ -244,14 +275,6 @@ class ReportWriter:
             revision = written.revision if written is not None else revision
         if work.silent and self._still_silent(work.name):
             self._fell_silent(work.name, revision)
-
-    async def _write_events(self, key: tuple[str, str]) -> None:
-        while self._events:
-            event = self._events.popleft()
-            try:
-                await self._door.perform(ACTOR, event)
-            except (CallerFault, NotNow, AlreadyExists) as error:
-                log.debug("event-dropped reason=%s why=%s", event.reason, error)
 
     def _again(self, key: tuple[str, str], error: Exception) -> None:
         delay_s = self._queue.add_rate_limited(key)
