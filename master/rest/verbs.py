@@ -49,6 +49,9 @@ async def read(request: web.BaseRequest) -> bytes:
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_S):
+            if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                request.writer.output_size = 0  # it is no part of the answer
             while part := await request.content.readany():
                 size += len(part)
                 if size > MAX_BODY:

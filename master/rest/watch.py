@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from common.clock import Clock, Rng
-from common.errors import SteersmanError, Unavailable
+from common.errors import BadRequest, SteersmanError, Unavailable
 from master.api import status, tables
 from master.api.contract import Door, EventType, WatchEvent
 from master.rest import query, reply
@@ -171,6 +171,8 @@ class Stream:
 async def open_stream(call: Call, content_type: str) -> Stream:
     """Send the headers of a chunked answer, and let the connection's end cancel this task."""
     request = call.request
+    if request.version < (1, 1):
+        raise BadRequest("a watch or a log needs HTTP/1.1, because its length is not known beforehand")
     response = web.StreamResponse(
         headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "no-cache, private", hdrs.SERVER: "steersman"}
     )

@@ -76,7 +76,8 @@ class Served:
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
         """Code, decoded body (text unless JSON), headers. Header names are given with underscores."""
-        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        named = {"Content-Type": "application/json"} if body is not None else {}
+        named |= {key.replace("_", "-"): value for key, value in headers.items()}
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
         async with self.client.request(method, self.url(path), data=data, headers=named) as answer:
             text = await answer.text()

@@ -486,6 +486,48 @@ def test_a_bad_body_is_refused(body: bytes, headers: dict[str, str], code: int) 
     run(scenario)
 
 
+async def exchange(server: Served, *parts: bytes) -> list[bytes]:
+    """Send the parts one after the other, reading something after each, over one connection of the administrator."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=client_tls(certificates()))
+    read = []
+    for part in parts:
+        writer.write(part)
+        async with asyncio.timeout(5):
+            read.append(await reader.read(65536))
+    writer.close()
+    return read
+
+
+def test_a_client_that_asks_before_it_sends_is_told_to_go_on() -> None:
+    async def scenario(server: Served) -> None:
+        body = b'{"metadata":{"name":"c"}}'
+        head = b"POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+        first, second = await exchange(server, head, body)
+        assert first == b"HTTP/1.1 100 Continue\r\n\r\n" and second.startswith(b"HTTP/1.1 201 ")
+
+    run(scenario)
+
+
+def test_an_old_http_gets_lists_but_no_watches() -> None:
+    async def scenario(server: Served) -> None:
+        [answer] = await exchange(server, b"GET /api/v1/pods HTTP/1.0\r\n\r\n")
+        assert b" 200 OK" in answer.splitlines()[0]
+        [answer] = await exchange(server, b"GET /api/v1/pods?watch=1 HTTP/1.0\r\n\r\n")
+        assert b" 400 " in answer.splitlines()[0] and b"needs HTTP/1.1" in answer
+
+    run(scenario)
+
+
+def test_a_broken_chunk_is_a_bad_request() -> None:
+    async def scenario(server: Served) -> None:
+        head = b"POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        [answer] = await exchange(server, head + b"zz\r\nnonsense\r\n")
+        assert b" 400 " in answer.splitlines()[0]
+        assert await server.get("/livez") == "ok"
+
+    run(scenario)
+
+
 @pytest.mark.parametrize(
     "garbage",
     [b"\0garbage\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /livez HTTP/1.1\r\nA: " + b"x" * 200_000 + b"\r\n\r\n",
