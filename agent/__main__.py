@@ -216,7 +216,9 @@ async def _play(parts: Parts, identity: joining.Identity, shared: Shared | None)
 
 
 async def _run_host(settings: Settings) -> None:
-    from agent.runtime.containerd import ContainerdRuntime  # gRPC costs memory: only who uses it loads it
+    from agent.runtime.containerd import (
+        ContainerdRuntime,  # gRPC costs memory: only who uses it loads it
+    )
 
     folder = _folder(settings.data_dir)
     handle = _lock(folder)
