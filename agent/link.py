@@ -135,11 +135,11 @@ class Link:
     async def run(self) -> None:
         delay_s = self._settings.retry_first_s
         while True:
-            began, wait_s = self._clock.monotonic(), 0.0
+            wait_s = 0.0
             connection = await self._dialer.dial("control")
             try:
                 welcome = await self._greet(connection)
-                began, delay_s = self._clock.monotonic(), self._settings.retry_first_s
+                delay_s = self._settings.retry_first_s
                 await self._serve(connection, welcome)
             except _NoSession as error:
                 wait_s = error.wait_s

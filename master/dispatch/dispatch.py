@@ -22,15 +22,14 @@ from typing import Protocol
 import msgspec
 
 from common.aio.tasks import TaskGroup, supervise
-from common.aio.workqueue import WorkQueue
 from common.clock import Clock
-from common.errors import BadRequest, NotFound, NotNow
+from common.errors import BadRequest, NotNow, TooLarge
 from common.wire import codec, messages
 from common.wire.transport import Inbound, Listener
 from master.api.contract import Door, Ref
 from master.api.streams import LogRequest
-from master.dispatch import assignments, sessions
-from master.dispatch.assignments import ConfigRef, Held, HeldConfig
+from master.dispatch import sessions
+from master.dispatch.assigning import Assigner
 from master.dispatch.following import Following
 from master.dispatch.index import Index
 from master.dispatch.join import Registrar
@@ -40,12 +39,10 @@ from master.dispatch.reports import Reports, document
 from master.dispatch.sessions import Session, Sessions
 from master.dispatch.starts import count_start
 from master.dispatch.streams import StreamHub
-from master.dispatch.writer import ACTOR, Origin, ReportWriter
+from master.dispatch.writer import Origin, ReportWriter
 
 log = logging.getLogger(__name__)
 
-PEERS = ""
-"""In the queue of nodes: tell everybody about everybody."""
 JOINS_AT_ONCE = 16
 TICK_MAX_S = 1.0
 
@@ -90,20 +87,22 @@ class Dispatch:
         self._index = Index()
         self._sessions = Sessions()
         self._liveness = Liveness(settings.node_grace_s)
-        self._peers: tuple[messages.Peer, ...] = ()
-        self._queue: WorkQueue[str] = WorkQueue()
         self._joins = 0
         self._twice: dict[str, str] = {}
         self._registrar = Registrar(door, self.ring, cluster=settings.cluster)
         self._hub = StreamHub(streams, epoch_of=self._epoch_of)
+        self._assigner = Assigner(
+            door, index=self._index, sessions=self._sessions, send=self._send, peers_delay_s=settings.peers_delay_s,
+            peers_delay_node_s=settings.peers_delay_node_s,
+        )  # fmt: skip
         self._writer = ReportWriter(
-            door, clock, workers=settings.writers, acknowledge=self._acknowledge, still_silent=self._liveness.silent,
+            door, clock, workers=settings.writers, acknowledge=self._assigner.acknowledge, still_silent=self._liveness.silent,
             fell_silent=lambda node, revision: self._reports.pods_unready(node, revision),
         )  # fmt: skip
         self._reports = Reports(index=self._index, writer=self._writer)
         self._following = Following(
-            door, clock, index=self._index, ring=self.ring, liveness=self._liveness, touched=self._queue.add,
-            ended=self._end_of_node, readdressed=self._readdressed,
+            door, clock, index=self._index, ring=self.ring, liveness=self._liveness, ended=self._end_of_node,
+            touched=self._assigner.touched, readdressed=self._assigner.readdressed,
         )  # fmt: skip
 
     def logs(self, node: str, request: LogRequest) -> AsyncIterator[bytes]:
@@ -113,7 +112,7 @@ class Dispatch:
     @property
     def idle(self) -> bool:
         """Nothing is queued or being written."""
-        return self._following.listed.is_set() and self._queue.idle and self._writer.idle
+        return self._following.listed.is_set() and self._assigner.idle and self._writer.idle
 
     async def run(self) -> None:
         self._sessions.started(await count_start(self._door))
@@ -121,63 +120,24 @@ class Dispatch:
             async with TaskGroup() as group:
                 self._following.start(group)
                 await self._following.listed.wait()
-                self._peers = self._index.peers()
                 log.info("dispatch-started nodes=%d", len(self._index.node_names()))
                 for name, run in (
-                    ("dispatch-writer", self._writer.run), ("dispatch-assign", self._assign), ("dispatch-streams", self._hub.run),
+                    ("dispatch-writer", self._writer.run), ("dispatch-assign", self._assigner.run), ("dispatch-streams", self._hub.run),
                     ("dispatch-liveness", self._watch_silence), ("dispatch-control", self._serve),
                 ):  # fmt: skip
                     group.start(supervise(name, run), name=name)
         finally:
-            self._queue.close()
+            self._assigner.close()
 
     # -- to the agents
 
-    def _readdressed(self) -> None:
-        settings = self._settings
-        delay_s = settings.peers_delay_s + settings.peers_delay_node_s * len(self._index.node_names())
-        self._queue.add_after(PEERS, delay_s)
-
-    async def _assign(self) -> None:
-        """One node after the other; a node that changes meanwhile comes again."""
-        while True:
-            node = await self._queue.get()
-            try:
-                if node == PEERS:
-                    self._peers = self._index.peers()
-                    for other in self._sessions.nodes():
-                        self._queue.add(other)
-                elif (session := self._sessions.of_node(node)) is not None:
-                    await self._bring_up_to_date(session)
-            finally:
-                self._queue.done(node)
-
-    async def _bring_up_to_date(self, session: Session) -> None:
-        configs = {ref: self._config(ref) for ref in self._index.configs_of(session.node)}
-        held = Held(self._index.pods_of(session.node), configs, self._peers)
-        planned, session.sent = assignments.plan(session.epoch, held, session.sent)
-        if session.acknowledged:
-            planned.insert(0, messages.Ack(session.epoch, tuple(session.acknowledged)))
-            session.acknowledged = []
-        for message in planned:
-            if not await self._send(session, message):
-                return
-
-    def _config(self, ref: ConfigRef) -> HeldConfig:
-        try:
-            stored = self._door.get(ACTOR, Ref(assignments.CONFIG_KINDS[ref.kind], ref.name, ref.namespace))
-        except NotFound:
-            return HeldConfig()
-        return HeldConfig(stored.revision, stored.json())
-
-    def _acknowledge(self, origin: Origin) -> None:
-        session = self._sessions.of_node(origin.node)
-        if session is not None and session.epoch == origin.epoch:
-            session.acknowledged.append(origin.sequence)
-            self._queue.add(origin.node)
-
     async def _send(self, session: Session, message: messages.Message) -> bool:
-        if await self._control.send(session.peer, codec.encode(message)):
+        try:
+            body = codec.encode(message)
+        except TooLarge as error:
+            log.error("message-too-large node=%s why=%s", session.node, error)
+            return True
+        if await self._control.send(session.peer, body):
             return True
         self._end(session, "its connection is gone, or its queue is full")
         return False
@@ -253,7 +213,7 @@ class Dispatch:
         settings = self._settings
         await self._send(session, messages.Welcome(session.epoch, settings.cluster, settings.heartbeat_s, node.pod_cidr, settings.agent))
         self._renew(hello.node)
-        self._queue.add(hello.node)
+        self._assigner.touched(hello.node)
 
     async def _in_use(self, hello: messages.Hello) -> bool:
         """Whether another process holds this node's session and is alive. A process that died has no connection any more,
@@ -289,7 +249,7 @@ class Dispatch:
             log.warning("report-damaged node=%s type=%s why=%s", session.node, type(message).__name__, error)
             void = (message.sequence,)  # type: ignore[attr-defined]
         for sequence in void:
-            self._acknowledge(Origin(session.node, session.epoch, sequence))
+            self._assigner.acknowledge(Origin(session.node, session.epoch, sequence))
 
     def _renew(self, node: str) -> None:
         if self._leases is not None:
