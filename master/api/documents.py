@@ -74,6 +74,8 @@ def settle_namespace(document: Document, resource: Resource, namespace: str) -> 
     if not resource.namespaced:
         meta.pop("namespace", None)
         return
+    if not namespace:
+        raise BadRequest(f"an empty namespace may not be set: {resource.plural} live in namespaces")
     if meta.get("namespace") not in (None, "", namespace):
         raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
     meta["namespace"] = namespace

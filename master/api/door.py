@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from common.clock import Clock, Rng
-from common.errors import Expired, NotFound, UnsupportedMediaType
+from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
 from master.api import authz, faults, leases, proposals, schema, subresources, why
 from master.api.authz import Access
 from master.api.contract import (
@@ -167,6 +167,8 @@ class ApiDoor:
         self, actor: Actor, resource: str, namespace: str, options: DeleteOptions, *, selection: Selection = Selection()
     ) -> list[Stored]:
         known = self._enter(actor, "deletecollection", Ref(resource, "", namespace))
+        if known.namespaced and not namespace:
+            raise BadRequest(f"{known.plural} of all namespaces cannot be deleted at once: name a namespace")
         chosen = Filter(known, selection)
         deleted = []
         for key in self._reader.keys(known, namespace, chosen):

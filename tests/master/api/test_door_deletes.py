@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.errors import Conflict, Forbidden, Invalid, NotFound
+from common.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
 from master.api.contract import Actor, DeleteObject, DeleteOptions, PatchType, Ref, Role, Selection
 from master.store.contract import Cause
 from tests.master.api.doorway import ADMIN, DISPATCH, SHOP, WEB, Doorway, config, deployment, scenario, uid
@@ -148,6 +148,8 @@ async def test_a_collection_is_deleted_as_far_as_it_is_selected(here: Doorway):
     )
     assert [stored.document()["metadata"]["name"] for stored in deleted] == ["c1", "c3"]
     assert [here.exists(Ref("configmaps", f"c{n}", "default")) for n in range(4)] == [True, False, True, False]
+    with pytest.raises(BadRequest, match="name a namespace"):
+        await here.door.delete_collection(ADMIN, "configmaps", "", DeleteOptions())
 
 
 @scenario

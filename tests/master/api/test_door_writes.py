@@ -193,6 +193,13 @@ async def test_the_masters_own_parts_may_not_even_err_in_a_name(here: Doorway):
     assert 'unknown field "status.fase"' in await refused(Invalid, wrong)
 
 
+@scenario
+async def test_what_lives_in_namespaces_needs_one(here: Doorway):
+    assert "an empty namespace may not be set" in await refused(BadRequest, here.door.create(ADMIN, "pods", "", pod()))
+    await here.door.create(ADMIN, "namespaces", "default", {"metadata": {"name": "shop", "namespace": "default"}})
+    assert "namespace" not in here.meta(Ref("namespaces", "shop"))
+
+
 # --------------------------------------------------------------------- update
 
 
