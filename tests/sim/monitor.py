@@ -10,6 +10,7 @@ The monitor knows the cluster only from the store's changes and the runtimes' op
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -54,7 +55,8 @@ class Monitor:
         self.pods: dict[str, Pod] = {}
         self.present: dict[str, tuple[int, bytes]] = {}
         self.revision = 0
-        self.writers: dict[str, int] = {}
+        self.violation: Violation | None = None
+        self.failed = asyncio.Event()
 
     # ------------------------------------------------------------------ store
 
@@ -121,13 +123,17 @@ class Monitor:
     # --------------------------------------------------------------- runtimes
 
     def acted(self, host: str, operation: str, uid: str) -> None:
-        """A runtime did something: judge what runs now."""
+        """A runtime did something: judge what runs now. A violation is kept, not raised: it is not the agent's to catch."""
         self.trace.add(f"run {host} {operation} {uid}")
-        if operation == "start_container":
-            self._started(host, uid)
-        elif operation == "create_sandbox":
-            count = self.runtimes[host].live_sandboxes().count(uid)
-            _expect(count <= 1, f"pod {self._name(uid)} has {count} live sandboxes on {host}")
+        try:
+            if operation == "start_container":
+                self._started(host, uid)
+            elif operation == "create_sandbox":
+                count = self.runtimes[host].live_sandboxes().count(uid)
+                _expect(count <= 1, f"pod {self._name(uid)} has {count} live sandboxes on {host}")
+        except Violation as error:
+            self.violation = self.violation or error
+            self.failed.set()
 
     def _started(self, host: str, uid: str) -> None:
         own = [container for one, container in self.runtimes[host].running() if one == uid]

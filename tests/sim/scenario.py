@@ -57,18 +57,23 @@ def run(seed: int, *, keep: int = 60) -> Result:
 
 
 async def _play(world: World) -> None:
-    await asyncio.sleep(3)
     async with tasks.TaskGroup() as group:
-        group.start(User(world).run(FAULTS_S))
-        group.start(Faults(world).run(FAULTS_S))
-    world.trace.add("faults are over")
+        guard = group.start(world.guard())
+        await asyncio.sleep(3)
+        await tasks.gather(User(world).run(FAULTS_S), Faults(world).run(FAULTS_S))
+        world.trace.add("faults are over")
+        await _settle(world)
+        guard.cancel()
+    world.trace.add("settled")
+
+
+async def _settle(world: World) -> None:
     deadline_s = world.loop.time() + SETTLE_S
     while (left := unsettled(world)) is not None:
         world.check_bugs()
         if world.loop.time() > deadline_s:
             raise Violation(f"not settled {SETTLE_S:.0f} s after the last fault: {left}")
         await asyncio.sleep(0.5)
-    world.trace.add("settled")
 
 
 def main() -> None:

@@ -21,17 +21,24 @@ BEGINNING = 10
 NAMES = tuple(f"app-{number}" for number in range(10))
 
 
-def document(name: str, replicas: int, *, single: bool, recreate: bool) -> dict[str, Any]:
+STUBBORN = ["sh", "-c", "trap '' TERM; while true; do sleep 1; done"]
+"""Ends only when its grace period has passed."""
+GRACE_S = 4
+
+
+def document(name: str, replicas: int, *, single: bool, recreate: bool, stubborn: bool) -> dict[str, Any]:
     annotations = {"steersman.io/at-most-one": "true"} if single else {}
     strategy = {"type": "Recreate"} if recreate else {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}
-    containers = [{"name": "main", "image": "web:1", "resources": {"requests": {"cpu": "50m"}}}]
+    main: dict[str, Any] = {"name": "main", "image": "web:1", "resources": {"requests": {"cpu": "50m"}}}
+    if stubborn:
+        main["command"] = STUBBORN
     return {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
         "spec": {
             "replicas": replicas, "strategy": strategy, "selector": {"matchLabels": {"app": name}},
             "template": {
                 "metadata": {"labels": {"app": name}, "annotations": annotations},
-                "spec": {"terminationGracePeriodSeconds": 5, "containers": containers},
+                "spec": {"terminationGracePeriodSeconds": GRACE_S, "containers": [main]},
             },
         },
     }  # fmt: skip
@@ -88,7 +95,8 @@ class User:
         single = self._rng.random() < 0.3
         replicas = 1 if single else self._count(1, 12)
         if room >= replicas:
-            wanted = document(name, replicas, single=single, recreate=single or self._rng.random() < 0.2)
+            stubborn, recreate = self._rng.random() < 0.4, single or self._rng.random() < 0.2
+            wanted = document(name, replicas, single=single, recreate=recreate, stubborn=stubborn)
             await self._world.master.door.create(USER, "deployments.apps", NAMESPACE, wanted)  # type: ignore[union-attr]
 
     async def _scale(self, apps: list[dict[str, Any]]) -> None:

@@ -52,7 +52,7 @@ class WatchedContainers(HollowWorld):
 
     def __init__(self, name: str, monitor: Monitor, clock: VirtualClock) -> None:
         super().__init__(clock, pod_cidr="10.244.0.0/24")
-        self.operations = _Told(lambda operation, uid: monitor.acted(name, operation, uid))
+        self.operations = _Told(lambda operation, uid: monitor.acted(name, operation, uid))  # never raises into the agent
 
     def live_sandboxes(self) -> list[str]:
         return [sandbox.spec.uid for sandbox in self.sandboxes.values() if sandbox.ready]
@@ -117,7 +117,8 @@ class World:
             delay=lambda source, target: 0.0005 + 0.004 * network_rng.random(),
             breaks=lambda source, target: bool(self.loss) and network_rng.random() < self.loss,
         )
-        self.store = MemoryStore(self.clock, delay_s=lambda: 0.001)
+        disk_rng = self.rng("disk")
+        self.store = MemoryStore(self.clock, delay_s=lambda: 0.0005 + 0.02 * disk_rng.random() ** 4)
         self.master: server.Master | None = None
         self.cluster = ""
         self.hosts = {host.name: host for host in (Host(self, number + 1) for number in range(agents))}
@@ -147,7 +148,14 @@ class World:
         finally:
             logging.getLogger().removeHandler(self.bugs)
 
+    async def guard(self) -> None:
+        """Raises the first Violation there is, whoever ran into it."""
+        await self.monitor.failed.wait()
+        raise self.monitor.violation or Violation("unknown")
+
     def check_bugs(self) -> None:
+        if self.monitor.violation is not None:
+            raise self.monitor.violation
         if self.bugs.found:
             raise Violation("an error was logged:\n" + "\n".join(self.bugs.found))
 
