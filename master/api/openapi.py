@@ -1,18 +1,187 @@
 """OpenAPI v3 documents, generated from the registry and the official definitions.
 
 kubectl reads them for explain, create, apply, replace and diff: which patch types a kind takes, whether the server validates
-fields, descriptions and merge keys. One document a group and version; each is built when first asked for and kept
-compressed, because the decoded definitions would cost the master tens of megabytes.
+fields, descriptions and merge keys. One document a group and version; each is built when it is asked for and not kept here
+(the front keeps it compressed), because the decoded definitions would cost the master tens of megabytes.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
+from typing import Any
 
+import msgspec
+
+from common import version as build
+from master.api import schema_source
+from master.api.registry import RESOURCES, Resource, Subresource
+
+Json = dict[str, Any]
+
+PATCH_TYPES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json")
+DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
+STATUS = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
+PATCH = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
+
+_ONE = (
+    ("fieldManager", "string", "Who makes this change; up to 128 characters."),
+    ("fieldValidation", "string", "Ignore, Warn or Strict: what happens to unknown and duplicate fields."),
+    ("dryRun", "string", "All: process everything, store nothing."),
+)
+_LIST = (
+    ("labelSelector", "string", "Restrict the list by labels."),
+    ("fieldSelector", "string", "Restrict the list by fields."),
+    ("limit", "integer", "At most so many objects; the rest by `continue`."),
+    ("continue", "string", "Go on where a list stopped."),
+    ("resourceVersion", "string", "Not older than, or exactly, this version; see resourceVersionMatch."),
+    ("resourceVersionMatch", "string", "NotOlderThan or Exact."),
+    ("watch", "boolean", "Stream changes instead of listing."),
+    ("allowWatchBookmarks", "boolean", "Send bookmarks on a watch."),
+    ("sendInitialEvents", "boolean", "Begin a watch with the present state, ended by a bookmark."),
+    ("timeoutSeconds", "integer", "End the list or watch after so long."),
+)
+_DELETE = (
+    ("gracePeriodSeconds", "integer", "Seconds the object gets to end."),
+    ("propagationPolicy", "string", "Background, Foreground or Orphan."),
+    ("dryRun", "string", "All: process everything, store nothing."),
+)
+
+
+def _paths_of_group() -> dict[str, list[Resource]]:
+    found: dict[str, list[Resource]] = {}
+    for resource in RESOURCES:
+        path = f"apis/{resource.group}/{resource.version}" if resource.group else f"api/{resource.version}"
+        found.setdefault(path, []).append(resource)
+    return found
+
+
+@functools.cache
 def index() -> bytes:
     """The body of `/openapi/v3`: each group version's path with a hash of its content, by which clients cache."""
-    raise NotImplementedError
+    paths = {}
+    for path in _paths_of_group():
+        content = document(path)
+        assert content is not None
+        digest = hashlib.sha256(content).hexdigest().upper()
+        paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
+    return msgspec.json.encode({"paths": paths})
 
 
 def document(path: str) -> bytes | None:
     """The JSON of one group version: path is `api/v1` or `apis/apps/v1`; None when it is not served."""
-    raise NotImplementedError
+    resources = _paths_of_group().get(path)
+    if resources is None:
+        return None
+    names = {DELETE_OPTIONS, STATUS, PATCH}
+    paths: Json = {}
+    for resource in resources:
+        _add_paths(paths, f"/{path}", resource, names)
+    content = {
+        "openapi": "3.0.0",
+        "info": {"title": "Kubernetes", "version": build.KUBERNETES},
+        "paths": paths,
+        "components": {"schemas": _schemas(names)},
+    }
+    return msgspec.json.encode(content)
+
+
+def _schemas(names: set[str]) -> Json:
+    """The definitions with all that they refer to, in order of their names."""
+    found: Json = {}
+    left = sorted(names)
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        found[name] = _referring(schema_source.definition(name), left)
+    return dict(sorted(found.items()))
+
+
+def _referring(part: Any, left: list[str]) -> Any:
+    """With references as OpenAPI v3 writes them; what is referred to is added to `left`."""
+    if isinstance(part, list):
+        return [_referring(item, left) for item in part]
+    if not isinstance(part, dict):
+        return part
+    reference = part.get("$ref")
+    if not isinstance(reference, str):
+        return {key: _referring(value, left) for key, value in part.items()}
+    left.append(reference)
+    target = {"$ref": f"#/components/schemas/{reference}"}
+    beside = {key: value for key, value in part.items() if key != "$ref"}
+    # Subtle: beside `$ref` everything else is ignored, so a field's own description needs `allOf`.
+    return {**beside, "allOf": [target]} if beside else target
+
+
+def _add_paths(paths: Json, root: str, resource: Resource, names: set[str]) -> None:
+    own = schema_source.name_of(resource.group, resource.version, resource.kind)
+    listed = schema_source.name_of(resource.group, resource.version, f"{resource.kind}List")
+    assert own is not None and listed is not None, resource.kind
+    names |= {own, listed}
+    everywhere = f"{root}/{resource.plural}"
+    collection = f"{root}/namespaces/{{namespace}}/{resource.plural}" if resource.namespaced else everywhere
+    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    if resource.namespaced:
+        paths[everywhere] = {"get": _operation("list", kind, listed, _LIST)}
+    paths[collection] = {
+        "get": _operation("list", kind, listed, _LIST),
+        "post": _operation("post", kind, own, _ONE, body=own),
+        "delete": _operation("deletecollection", kind, STATUS, _LIST + _DELETE, body=DELETE_OPTIONS),
+        "parameters": _parameters(resource, item=False),
+    }
+    paths[f"{collection}/{{name}}"] = {
+        "get": _operation("get", kind, own, ()),
+        "put": _operation("put", kind, own, _ONE, body=own),
+        "patch": _operation("patch", kind, own, _ONE, body=PATCH, types=PATCH_TYPES),
+        "delete": _operation("delete", kind, STATUS, _DELETE, body=DELETE_OPTIONS),
+        "parameters": _parameters(resource, item=True),
+    }
+    for sub in resource.subresources:
+        paths[f"{collection}/{{name}}/{sub.name}"] = _subresource(resource, sub, own, names)
+
+
+def _subresource(resource: Resource, sub: Subresource, own: str, names: set[str]) -> Json:
+    group, version = (sub.group, sub.version) if sub.version else (resource.group, resource.version)
+    name = schema_source.name_of(group, version, sub.kind) if sub.kind else own
+    assert name is not None, sub
+    names.add(name)
+    kind = {"group": group, "version": version, "kind": sub.kind or resource.kind}
+    operations: Json = {"parameters": _parameters(resource, item=True)}
+    if "get" in sub.verbs:
+        operations["get"] = _operation("get", kind, name, ())
+    if "update" in sub.verbs:
+        operations["put"] = _operation("put", kind, name, _ONE, body=name)
+    if "patch" in sub.verbs:
+        operations["patch"] = _operation("patch", kind, name, _ONE, body=PATCH, types=PATCH_TYPES)
+    if "create" in sub.verbs:
+        operations["post"] = _operation("post", kind, name, _ONE, body=name)
+    return operations
+
+
+def _operation(
+    action: str, kind: Json, answer: str, parameters: tuple[tuple[str, str, str], ...], *, body: str = "",
+    types: tuple[str, ...] = ("application/json",),
+) -> Json:  # fmt: skip
+    operation: Json = {
+        "x-kubernetes-action": action,
+        "x-kubernetes-group-version-kind": kind,
+        "parameters": [_query(*parameter) for parameter in parameters],
+        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": _reference(answer)}}}},
+    }
+    if body:
+        operation["requestBody"] = {"content": {media: {"schema": _reference(body)} for media in types}}
+    return operation
+
+
+def _reference(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _query(name: str, kind: str, description: str) -> Json:
+    return {"name": name, "in": "query", "description": description, "schema": {"type": kind, "uniqueItems": True}}
+
+
+def _parameters(resource: Resource, *, item: bool) -> list[Json]:
+    names = (["name"] if item else []) + (["namespace"] if resource.namespaced else [])
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string", "uniqueItems": True}} for name in names]
