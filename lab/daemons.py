@@ -40,6 +40,7 @@ def kagent_run(settings: LabSettings, *, data: Path, address: str) -> list[str]:
         sys.executable, "-m", "agent", "run", "--data-dir", str(data), "--runtime", "containerd",
         "--runtime-endpoint", containerd.ENDPOINT, "--node-address", address,
         "--cpu", str(settings.cpu), "--memory", str(settings.memory_bytes), "--pods", str(settings.pods),
+        "--prefer-local-images",  # there is no registry
     ]  # fmt: skip
 
 

@@ -96,10 +96,12 @@ class HollowLab:
         self._spawn(state, state.host(MASTER))
         self._wait_master(state.host(MASTER))
         progress.step("Nodes")
-        join = cluster.join_string(self.kctl_config) if any(not _alive(host) for host in agents) else ""
+        join = cluster.join_string(self.kctl_config) if any(not host.joined for host in agents) else ""
         for host in agents:
             self._spawn(state, host, join)
         self._wait_nodes(state, agents, progress)
+        for host in agents:
+            host.joined = True
         if state.settings.example:
             progress.step("The example application")
             cluster.run_example(cluster.Api(self.kubeconfig), progress)
@@ -138,7 +140,7 @@ class HollowLab:
             else:
                 count = state.settings.hosts if host.name == ALL else 1
                 argv = daemons.kagent_hollow(state.settings, data=data, name=host.name, count=count)
-                process = loopback.spawn(argv, log=self._log(host), env={daemons.JOIN_VARIABLE: join})
+                process = loopback.spawn(argv, log=self._log(host), env={daemons.JOIN_VARIABLE: join} if join else None)
             host.services = {_service(host): process}
         host.killed = host.partitioned = False
         self._files.save(state)
@@ -196,8 +198,7 @@ class HollowLab:
     def heal(self, host: str) -> None:
         with self._opened() as state:
             patient = state.host(host)
-            join = "" if host == MASTER or _alive(patient) else cluster.join_string(self.kctl_config)
-            self._spawn(state, patient, join)
+            self._spawn(state, patient)
             if host == MASTER:
                 self._wait_master(patient)
 

@@ -19,6 +19,7 @@ PACKAGES = {
     "catatonit": "catatonit",
     "containerd": "containerd",
     "ctr": "containerd",
+    "ip": "iproute2",
     "mount": "mount",
     "nft": "nftables",
     "nsenter": "util-linux",
