@@ -36,7 +36,7 @@ SETS = replicaset.RESOURCE
 
 class Facts(msgspec.Struct, frozen=True):
     """What one pass decides on. old and all are ordered from oldest to newest. sizes: of each set, by its name. unfinished:
-    pods of each set that may still run, terminating ones included."""
+    pods of each set that may still run, terminating ones included. left_behind: at-most-one pods of a former Deployment."""
 
     deployment: Deployment
     new: ReplicaSet | None
@@ -44,6 +44,7 @@ class Facts(msgspec.Struct, frozen=True):
     sizes: dict[str, rollout.Size]
     unfinished: dict[str, int]
     bounds: rollout.Limits
+    left_behind: int = 0
 
     @property
     def all(self) -> list[ReplicaSet]:
@@ -110,7 +111,7 @@ def _facts(view: ReadView, deployment: Deployment, sets: list[ReplicaSet], *, no
     new = revisions.newest_of(deployment, [s for s in sets if s.metadata.deletion_timestamp is None])
     old = [item for item in revisions.by_age(sets) if new is None or item.metadata.uid != new.metadata.uid]
     single = replicaset.at_most_one(deployment.spec.template)
-    sizes, unfinished = {}, {}
+    sizes, unfinished, mine = {}, {}, []
     for item in sets:
         name = item.metadata.name
         pods = [pod for pod in view.owned(Pod, "pods", item.metadata.uid) if not pod.finished]
@@ -118,7 +119,12 @@ def _facts(view: ReadView, deployment: Deployment, sets: list[ReplicaSet], *, no
         available = sum(replicaset.available_in_s(pod, item.spec.min_ready_seconds, now) == 0 for pod in active)
         sizes[name] = rollout.Size(name, item.spec.replicas, len(pods if single else active), available)
         unfinished[name] = len(pods)
-    return Facts(deployment, new, old, sizes, unfinished, _bounds(deployment, single))
+        mine += [pod.metadata.uid for pod in pods]
+    left = 0
+    if single:
+        selector = selectors.of(deployment.spec.selector)
+        left = replicaset.left_behind(view, selector, deployment.metadata.namespace, mine=mine)
+    return Facts(deployment, new, old, sizes, unfinished, _bounds(deployment, single), left)
 
 
 def _bounds(deployment: Deployment, single: bool) -> rollout.Limits:
@@ -183,7 +189,7 @@ def _scaled(facts: Facts) -> dict[str, int]:
 def _recreate(facts: Facts) -> Plan:
     if facts.active_old:
         return Plan(sizes={item.metadata.name: 0 for item in facts.active_old})
-    if any(facts.unfinished[item.metadata.name] for item in facts.old):
+    if facts.left_behind or any(facts.unfinished[item.metadata.name] for item in facts.old):
         return Plan()
     desired = facts.deployment.spec.replicas
     if facts.new is None:
@@ -193,10 +199,11 @@ def _recreate(facts: Facts) -> Plan:
 
 def _roll(facts: Facts) -> Plan:
     old = [facts.size(item) for item in facts.old]
+    others = [*old, rollout.Size("", 0, facts.left_behind)]
     if facts.new is None:
-        return Plan(make=rollout.grow_new(facts.bounds, rollout.Size("", 0), old))
+        return Plan(make=rollout.grow_new(facts.bounds, rollout.Size("", 0), others))
     new = facts.size(facts.new)
-    grown = rollout.grow_new(facts.bounds, new, old)
+    grown = rollout.grow_new(facts.bounds, new, others)
     if grown != new.wanted:
         return Plan(sizes={new.name: grown})
     return Plan(sizes=rollout.shrink_old(facts.bounds, new, old))
@@ -367,14 +374,17 @@ def of_pod(view: ReadView, seen: Seen) -> list[Ref]:
     old = seen.old
     if not isinstance(old, Pod) or (isinstance(seen.new, Pod) and not seen.new.finished):
         return []
+    keys: dict[Ref, None] = {}
     owner = old.metadata.controller
-    if owner is None or owner.kind != "ReplicaSet":
-        return []
-    item = view.get(ReplicaSet, Ref(SETS, owner.name, seen.ref.namespace))
+    item = view.get(ReplicaSet, Ref(SETS, owner.name, seen.ref.namespace)) if owner is not None else None
     controller = item.metadata.controller if item is not None else None
-    if controller is None or controller.kind != "Deployment":
-        return []
-    return [Ref(RESOURCE, controller.name, seen.ref.namespace)]
+    if controller is not None and controller.kind == "Deployment":
+        keys[Ref(RESOURCE, controller.name, seen.ref.namespace)] = None
+    if replicaset.may_free_a_place(seen):
+        for candidate in view.list(Deployment, RESOURCE, seen.ref.namespace):
+            if selectors.of(candidate.spec.selector).matches(old.metadata.labels):
+                keys[Ref(RESOURCE, candidate.metadata.name, seen.ref.namespace)] = None
+    return list(keys)
 
 
 CONTROLLER = Controller(

@@ -5,7 +5,8 @@ much, in Kubernetes' order (`RANK` below). It alone makes and deletes these pods
 should be is said by users or by the Deployment controller.
 
 Subtle: pods whose template carries `steersman.io/at-most-one: "true"` keep their place until they are gone: a terminating
-one counts, since its containers may still run on a host that nobody can reach.
+one counts, since its containers may still run on a host that nobody can reach. So do such pods of a former owner with the same
+selector: who deletes a workload and makes it anew still means one.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 def at_most_one(template: Document) -> bool:
     annotations = template.get("metadata", {}).get("annotations") or {}
     return annotations.get(AT_MOST_ONE) == "true"
+
+
+def left_behind(view: ReadView, selector: selectors.Selector, namespace: str, *, mine: list[str]) -> int:
+    """At-most-one pods that match and may still run, though they belong to somebody else: a former owner of that name."""
+    return sum(
+        pod.metadata.annotations.get(AT_MOST_ONE) == "true" and not pod.finished and pod.metadata.uid not in mine
+        and selector.matches(pod.metadata.labels)
+        for pod in view.list(Pod, "pods", namespace)
+    )  # fmt: skip
 
 
 def is_active(pod: Pod) -> bool:
@@ -74,8 +84,10 @@ def reconcile(view: ReadView, key: Ref, now: float) -> Outcome:
     if status is not None:
         changes.append(status)
     if wanted.metadata.deletion_timestamp is None:
-        leaving = [pod for pod in claim.mine if not pod.finished and not is_active(pod)]
-        occupied = len(active) + (len(leaving) if at_most_one(wanted.spec.template) else 0)
+        occupied = len(active)
+        if at_most_one(wanted.spec.template):
+            occupied = sum(not pod.finished for pod in claim.mine)
+            occupied += left_behind(view, selector, key.namespace, mine=[pod.metadata.uid for pod in claim.mine])
         changes += _resize(view, wanted, active, occupied)
     return Outcome(tuple(changes), requeue_after_s)
 
@@ -201,12 +213,19 @@ def of_pod(view: ReadView, seen: Seen) -> list[Ref]:
         owner = version.metadata.controller  # type: ignore[attr-defined]
         if owner is not None and owner.kind == "ReplicaSet":
             keys[Ref(RESOURCE, owner.name, seen.ref.namespace)] = None
-    if seen.new is not None and seen.new.metadata.controller is None:  # type: ignore[attr-defined]
-        labels = seen.new.metadata.labels  # type: ignore[attr-defined]
+    changed = seen.new or seen.old
+    if isinstance(changed, Pod) and (changed.metadata.controller is None or may_free_a_place(seen)):
         for candidate in view.list(ReplicaSet, RESOURCE, seen.ref.namespace):
-            if labels and selectors.of(candidate.spec.selector).matches(labels):
+            if changed.metadata.labels and selectors.of(candidate.spec.selector).matches(changed.metadata.labels):
                 keys[Ref(RESOURCE, candidate.metadata.name, seen.ref.namespace)] = None
     return list(keys)
+
+
+def may_free_a_place(seen: Seen) -> bool:
+    """An at-most-one pod is gone or has ended."""
+    pod, new = seen.old, seen.new
+    gone = isinstance(pod, Pod) and (not isinstance(new, Pod) or new.finished or new.metadata.uid != pod.metadata.uid)
+    return gone and isinstance(pod, Pod) and pod.metadata.annotations.get(AT_MOST_ONE) == "true"
 
 
 CONTROLLER = Controller(

@@ -51,11 +51,13 @@ ALONE = replica_set(template=SINGLE, replicas=1)
         pytest.param(ALONE, [mine(ALONE, "a", deleted=GONE)], 0, id="a terminating pod that must be at most one keeps its place"),
         pytest.param(ALONE, [mine(ALONE, "a", phase="Failed")], 1, id="a failed pod that must be at most one is replaced"),
         pytest.param(ALONE, [], 1, id="a pod that must be at most one and is gone is made anew"),
+        pytest.param(ALONE, [pod("a", owner=replica_set("former"), deleted=GONE, annotations={"steersman.io/at-most-one": "true"})], 0,
+                     id="such a pod of a former owner keeps its place too"),
         pytest.param(OWNER, [pod("a", owner=replica_set("other"))], 3, id="the pods of others do not count"),
         pytest.param(replica_set(replicas=0), [], 0, id="it may want none"),
         pytest.param({**OWNER, "metadata": {**OWNER["metadata"], "deletionTimestamp": GONE}}, [], 0, id="one that is being deleted makes none"),
     ],
-)
+)  # fmt: skip
 def test_it_makes_what_is_missing(owner, pods, creates):
     _, outcome = run(owner, *pods)
     assert made(outcome) == creates
