@@ -35,15 +35,16 @@ class NodeReport:
     async def refresh(self) -> None:
         """Ask the runtime and the host anew."""
         self._wake.clear()
-        before = self.info is not None and self.info.ready
+        before = self.info is not None and self.info.ready if self._conditions else None
         try:
             async with asyncio.timeout(INFO_TIMEOUT_S):
                 self.info = await self._parts.runtime.info()
                 self._words = self.info.message
         except (NotNow, TimeoutError) as error:
             self.info, self._words = None, str(error) or f"no answer within {INFO_TIMEOUT_S:g} s"
-        if before != (self.info is not None and self.info.ready):
-            log.warning("runtime node=%s ready=%s words=%s", self._parts.name, not before, self._words)
+        ready = self.info is not None and self.info.ready
+        if before != ready:
+            log.log(logging.INFO if ready else logging.WARNING, "runtime node=%s ready=%s words=%s", self._parts.name, ready, self._words)
         self.facts = self._parts.resources.facts()
         usage = self._parts.resources.usage()
         now = self._parts.clock.now()

@@ -59,16 +59,20 @@ def _judge_exit(
     ended = latest.container
     if not latest.here:
         return replace(memory, judged_exit=ended.id), ()
-    if memory.crash_backoff_s <= 0 or ran_s(ended) >= life.CRASH_BACKOFF_RESET_S:
+    delay_s, elapsed_s = memory.crash_backoff_s, 0.0
+    if delay_s <= 0 and not memory.judged_exit and ended.attempt > 0:
+        # A restarted agent must not start a crash loop's container sooner than the one before it would have.
+        delay_s = min(life.CRASH_BACKOFF_FIRST_S * 2 ** min(ended.attempt - 1, 10), life.CRASH_BACKOFF_MAX_S)
+        elapsed_s = max(0.0, min(delay_s, scene.now.wall - (ended.finished_at or scene.now.wall)))
+    if delay_s <= 0 or ran_s(ended) >= life.CRASH_BACKOFF_RESET_S:
         return replace(memory, judged_exit=ended.id, crash_backoff_s=life.CRASH_BACKOFF_FIRST_S, crash_until=0.0), ()
-    delay_s = memory.crash_backoff_s
     meta = scene.pod.metadata
     who = f"{meta.name}_{meta.namespace}({meta.uid})"
     message = f"back-off {life.duration(delay_s)} restarting failed container={container.name} pod={who}"
     memory = replace(
         memory,
         judged_exit=ended.id,
-        crash_until=scene.now.mono + delay_s,
+        crash_until=scene.now.mono + delay_s - elapsed_s,
         crash_backoff_s=life.doubled(delay_s, first_s=life.CRASH_BACKOFF_FIRST_S, most_s=life.CRASH_BACKOFF_MAX_S),
         waiting=Waiting("CrashLoopBackOff", message),
     )

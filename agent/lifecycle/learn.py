@@ -71,7 +71,7 @@ def _image(pod: pods.Pod, memory: PodLife, action: life.EnsureImage, *, outcome:
         text = (
             f'Container image "{action.image}" already present on machine'
             if outcome.kind == PRESENT
-            else f'Successfully pulled image "{action.image}" in {outcome.took_s:.3g}s ({outcome.took_s:.3g}s including waiting)'
+            else f'Successfully pulled image "{action.image}" in {_took(outcome)} ({_took(outcome)} including waiting)'
         )
         return memory.having(action.container, calm), (Note("Normal", "Pulled", text, path),)
     if outcome.retryable:
@@ -89,6 +89,10 @@ def _image(pod: pods.Pod, memory: PodLife, action: life.EnsureImage, *, outcome:
     text = outcome.error if kind in ("ErrImageNeverPull", "InvalidImageName") else f'Failed to pull image "{action.image}": {outcome.error}'
     notes = (Note("Warning", "Failed", text, path), Note("Warning", "Failed", f"Error: {kind}", path))
     return memory.having(action.container, mine), notes
+
+
+def _took(outcome: Outcome) -> str:
+    return f"{outcome.took_s:.3f}s" if outcome.took_s >= 1 else f"{outcome.took_s * 1000:.0f}ms"
 
 
 def _later(mine: life.ContainerLife, now: Moment) -> life.ContainerLife:

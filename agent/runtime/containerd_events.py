@@ -27,7 +27,7 @@ class TaskEvent(msgspec.Struct, frozen=True):
 
 
 def subscribe_request() -> bytes:
-    filters = [f"namespace=={NAMESPACE},topic=={topic}".encode() for topic in TOPICS]
+    filters = [f'namespace=={NAMESPACE},topic=="{topic}"'.encode() for topic in TOPICS]
     return b"".join(bytes([1 << 3 | _LENGTH_DELIMITED]) + _varint(len(text)) + text for text in filters)
 
 

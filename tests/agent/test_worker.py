@@ -313,6 +313,21 @@ def test_a_restarted_agent_adopts_what_runs_and_touches_nothing() -> None:
         on_a_bench(test)
 
 
+def test_a_restarted_agent_keeps_to_the_back_off_of_the_one_before() -> None:
+    async def test(bench: Bench) -> None:
+        bench.begin(pods.document(containers=[pods.container("app", "sh", "-c", "exit 1")]))
+        await until(lambda: bench.news.state().get("restartCount") == 3 and bench.news.waiting() == "CrashLoopBackOff")
+        async with TaskGroup() as group:
+            second = Bench(bench.clock, group, runtime=bench.runtime)
+            second.begin(pods.document(status=bench.news.last()), live=False)
+            await until(second.news.waiting)
+            assert second.news.waiting() == "CrashLoopBackOff" and second.news.state()["restartCount"] == 3
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        on_a_bench(test)
+
+
 def test_a_lost_sandbox_is_replaced_and_the_restart_counts() -> None:
     async def test(bench: Bench) -> None:
         bench.begin(pods.document())

@@ -151,8 +151,14 @@ def test_making_the_same_twice_gives_the_first_ones_id(on: Callable) -> None:
 
 def test_an_end_is_told_by_an_event_and_carries_its_exit_code(on: Callable) -> None:
     async def test(bench: Bench) -> None:
-        await bench.run("sh", "-c", "sleep 0.3; exit 3")
-        ended = await bench.until_ended()
+        events = bench.runtime.events()
+        async with asyncio.timeout(20):
+            assert (await anext(events)).uid == "", "first of all, everything is to be observed"
+            await bench.run("sh", "-c", "sleep 0.2; exit 3")
+            assert (await anext(events)).uid == bench.uid
+        await events.aclose()
+        ended = await bench.only()
+        assert ended.state is State.EXITED, "what an event tells, an observation made at once shows"
         assert (ended.exit_code, ended.reason) == (3, "Error")
         assert ended.finished_at and ended.started_at and ended.finished_at >= ended.started_at
 
