@@ -22,7 +22,7 @@ import pytest
 from common.clock import SystemRng
 from lab import open as labs
 from lab.contract import Lab, LabFault, LabSettings, Quiet
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import Cluster, manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOGS = ROOT / "build" / "lab-logs"
@@ -102,7 +102,8 @@ def cluster(running: tuple[str, Lab], request: pytest.FixtureRequest) -> Iterato
     runtime, lab = running
     namespace = f"e2e-{SystemRng().suffix()}"
     made = Cluster(lab, kubectl=kubectl_path(), kctl_config=lab.kubeconfig.parent / "kctl.json", runtime=runtime, namespace=namespace)
-    made.kubectl("create", "namespace", namespace)
+    # From 1.32 on `kubectl create namespace` sends protobuf, which is not served yet.
+    made.kubectl("create", "-f", "-", stdin=manifest({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
     yield made
     made.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
 
