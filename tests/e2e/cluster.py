@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab.contract import Lab
+from lab import daemons
+from lab.contract import MASTER, Lab
 
 DEADLINE_S = 45.0
 STEP_S = 0.1
@@ -82,6 +83,12 @@ class Cluster:
             assert passed < deadline_s, f"waited {deadline_s:g} s for {what}\n{self._state()}\n{self.kubectl('events', check=False)}"
             pause.wait(STEP_S)
         return time.monotonic() - began
+
+    def endpoint(self, name: str) -> tuple[str, int]:
+        """Where the master listens: name is "api", "agents", "streams" or "native"."""
+        state = json.loads((self.lab.kubeconfig.parent / "state.json").read_text())
+        master = next(host for host in state["hosts"] if host["name"] == MASTER)
+        return master["address"], state["ports"].get(name) or daemons.PORTS[name]
 
     @contextmanager
     def following(self, *args: str) -> Iterator[Callable[[], str]]:

@@ -112,7 +112,8 @@ def test_a_deployment_rolls_out_back_and_scales(cluster: Cluster) -> None:
     cluster.kubectl("rollout", "status", "deployment/roll", "--timeout=60s")
     cluster.kubectl("set", "env", "deployment/roll", "COLOUR=green")
     cluster.kubectl("rollout", "status", "deployment/roll", "--timeout=60s")
-    assert cluster.json("get", "pods", "-l", "app=roll")["items"][0]["spec"]["containers"][0]["env"] == [{"name": "COLOUR", "value": "green"}]
+    green = [p for p in cluster.json("get", "pods", "-l", "app=roll")["items"] if not p["metadata"].get("deletionTimestamp")]
+    assert [p["spec"]["containers"][0]["env"] for p in green] == [[{"name": "COLOUR", "value": "green"}]] * 3
     cluster.kubectl("rollout", "restart", "deployment/roll")
     cluster.kubectl("rollout", "status", "deployment/roll", "--timeout=60s")
     history = cluster.kubectl("rollout", "history", "deployment/roll")
