@@ -17,6 +17,7 @@ from common.errors import Invalid
 from common.objects import quantity
 
 FILE_MOST_BYTES = 1 << 20
+QUANTITIES = ("cpu", "memory", "pods")
 RUNTIMES = ("containerd", "hollow")
 _NODE_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
 _BRIDGE = re.compile(r"^[a-z0-9][a-z0-9._-]{0,14}$")
@@ -78,7 +79,8 @@ def _from_file(file: Path) -> dict[str, object]:
         return {}
     if not isinstance(found, dict):
         raise Invalid(f"{file}: must be a map of settings")
-    return {str(key): value for key, value in found.items()}
+    # A capacity of plain digits is a number in YAML and a quantity here.
+    return {str(key): str(value) if key in QUANTITIES and isinstance(value, int | float) else value for key, value in found.items()}
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
@@ -103,7 +105,7 @@ def _checked(settings: Settings) -> Settings:
     need(1 <= settings.parallel_starts <= 256, "parallel_starts", "must be from 1 to 256")
     need(1 <= settings.parallel_pulls <= 64, "parallel_pulls", "must be from 1 to 64")
     need(settings.node_status_s > 0, "node_status_s", "must be above 0")
-    for name in ("cpu", "memory", "pods"):
+    for name in QUANTITIES:
         text = getattr(settings, name)
         try:
             good = not text or quantity.of(name, text) > 0

@@ -105,8 +105,9 @@ def qos(pod: pods.Pod) -> str:
     none, guaranteed = True, True
     for each in pod.spec.containers + pod.spec.init_containers:
         for resource in ("cpu", "memory"):
-            limit = quantity.of(resource, each.resources.limits.get(resource, 0))
-            request = quantity.of(resource, each.resources.requests.get(resource, limit if limit else 0))
+            stated = each.resources.limits.get(resource, 0)
+            limit = quantity.of(resource, stated)
+            request = quantity.of(resource, each.resources.requests.get(resource, stated))
             none = none and not limit and not request
             guaranteed = guaranteed and limit > 0 and limit == request
     return "BestEffort" if none else "Guaranteed" if guaranteed else "Burstable"

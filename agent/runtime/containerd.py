@@ -189,25 +189,29 @@ class ContainerdRuntime:
         return observed
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
+        away = False
         while True:
             try:
                 await call(self._runtime.Version, cri.VersionRequest())
                 stream = self._subscribe(native.subscribe_request())
                 try:
                     await asyncio.sleep(SUBSCRIBED_S)  # what happens from here on reaches us; what was before is observed
+                    away = False
                     yield RuntimeEvent("")
                     async for data in stream:
-                        uid = await self._uid_of(data)
+                        uid = self._uid_of(data)
                         if uid:
                             yield RuntimeEvent(uid)
                 finally:
                     stream.cancel()
             except (grpc.aio.AioRpcError, NotNow) as error:
-                log.warning("runtime-events-broke-off why=%s", _words(error))
-                yield RuntimeEvent("")
+                if not away:
+                    away = True
+                    log.warning("runtime-events-broke-off why=%s", _words(error))
+                    yield RuntimeEvent("")
             await asyncio.sleep(RECONNECT_S)
 
-    async def _uid_of(self, data: bytes) -> str:
+    def _uid_of(self, data: bytes) -> str:
         try:
             event = native.envelope(data)
         except ValueError as error:

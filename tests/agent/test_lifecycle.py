@@ -1,0 +1,302 @@
+"""One step of a pod's life: what is remembered and what runs, against the one operation that follows."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from agent.lifecycle import environment, learn, life, specs, unsupported
+from agent.lifecycle.life import ContainerLife, Host, Moment, Outcome, PodLife, Waiting
+from agent.lifecycle.scene import Scene
+from agent.lifecycle.status import build
+from agent.lifecycle.step import step
+from agent.runtime.contract import ObservedContainer, ObservedSandbox, State
+from tests.agent import pods
+
+NOW = Moment(wall=1_800_000_100.0, mono=1000.0)
+HOST = Host(node="host-1", addresses=("192.0.2.1",), log_root="/logs", cgroup_root="/pods", cpu_milli=2000, memory_bytes=4 << 30)
+
+
+def ran(name: str = "app", attempt: int = 0, state: State = State.RUNNING, code: int = 0, **changes: object) -> ObservedContainer:
+    values: dict = {"id": f"{name}-{attempt}", "name": name, "attempt": attempt, "state": state, "exit_code": code}
+    if state is not State.CREATED:
+        values["started_at"] = NOW.wall - 20
+    if state is State.EXITED:
+        values["finished_at"] = NOW.wall - 1
+    return ObservedContainer(**{**values, **changes})
+
+
+def sandbox(*containers: ObservedContainer, ready: bool = True, attempt: int = 0) -> ObservedSandbox:
+    return ObservedSandbox(
+        id=f"s{attempt}", uid="uid-web", namespace="default", name="web", attempt=attempt, ready=ready,
+        ip="10.0.0.5" if ready else "", containers=containers,
+    )  # fmt: skip
+
+
+def after(document: dict, observed: list[ObservedSandbox], memory: PodLife = PodLife(live=True)) -> life.Step:  # noqa: B008
+    return step(pods.view(document), memory, observed, now=NOW, host=HOST)
+
+
+def having(**container: object) -> PodLife:
+    return PodLife(live=True, containers={"app": ContainerLife(**container)})
+
+
+EXITED, CREATED, RUNNING = State.EXITED, State.CREATED, State.RUNNING
+PLAIN = pods.document()
+NEVER = pods.document(restartPolicy="Never")
+ON_FAILURE = pods.document(restartPolicy="OnFailure")
+TWO = pods.document(containers=[pods.container("app"), pods.container("side")])
+INIT = pods.document(initContainers=[pods.container("init")])
+SIDECAR = pods.document(initContainers=[pods.container("proxy", restartPolicy="Always")])
+AT_MOST_ONE = pods.document(meta={"annotations": {"steersman.io/at-most-one": "true"}})
+IMAGE_KNOWN = having(image_id="sha256:x")
+
+
+@pytest.mark.parametrize(
+    ("document", "observed", "memory", "expected"),
+    [
+        pytest.param(PLAIN, [], PodLife(live=True), life.CreateSandbox, id="nothing yet: a sandbox"),
+        pytest.param(PLAIN, [sandbox()], PodLife(live=True), life.EnsureImage, id="a sandbox: the image"),
+        pytest.param(PLAIN, [sandbox()], IMAGE_KNOWN, life.CreateContainer, id="the image is here: a container"),
+        pytest.param(PLAIN, [sandbox(ran(state=CREATED))], PodLife(live=True), life.StartContainer, id="created: start it"),
+        pytest.param(PLAIN, [sandbox(ran())], PodLife(live=True), None, id="it runs: nothing"),
+        pytest.param(PLAIN, [sandbox(ran(state=EXITED))], PodLife(live=True), life.EnsureImage, id="first end: again at once"),
+        pytest.param(PLAIN, [sandbox(ran(state=EXITED))], having(crash_backoff_s=20.0), life.Wait, id="another end: back-off"),
+        pytest.param(PLAIN, [sandbox(ran(state=EXITED, started_at=NOW.wall - 700))], having(crash_backoff_s=300.0), life.EnsureImage,
+                     id="an end after ten minutes: again at once"),
+        pytest.param(PLAIN, [sandbox(ran(), ready=False)], PodLife(live=True), life.StopSandbox, id="sandbox lost: clear its network"),
+        pytest.param(PLAIN, [sandbox(ran(state=EXITED), ready=False)], PodLife(live=True, stopped=("s0",)), life.CreateSandbox,
+                     id="cleared: the next sandbox"),
+        pytest.param(NEVER, [sandbox(ran(state=EXITED))], PodLife(live=True), life.StopSandbox, id="never restarted, ended: the sandbox goes"),
+        pytest.param(NEVER, [sandbox(ran(state=EXITED), ready=False)], PodLife(live=True), None, id="never restarted, all gone: nothing"),
+        pytest.param(ON_FAILURE, [sandbox(ran(state=EXITED, code=1))], PodLife(live=True), life.EnsureImage, id="on failure, failed: again"),
+        pytest.param(ON_FAILURE, [sandbox(ran(state=EXITED))], PodLife(live=True), life.StopSandbox, id="on failure, succeeded: done"),
+        pytest.param(TWO, [sandbox(ran())], PodLife(live=True), life.EnsureImage, id="one of two runs: the other"),
+        pytest.param(INIT, [sandbox(ran("init"))], PodLife(live=True), None, id="init runs: the others wait"),
+        pytest.param(INIT, [sandbox(ran("init", state=EXITED))], PodLife(live=True), life.EnsureImage, id="init done: the others"),
+        pytest.param(SIDECAR, [sandbox(ran("proxy"))], PodLife(live=True), life.EnsureImage, id="sidecar runs: the others"),
+        pytest.param(SIDECAR, [sandbox()], PodLife(live=True), life.EnsureImage, id="sidecar first"),
+        pytest.param(AT_MOST_ONE, [], PodLife(), None, id="at most one, from the journal: not started"),
+        pytest.param(AT_MOST_ONE, [], PodLife(live=True), life.CreateSandbox, id="at most one, confirmed: started"),
+        pytest.param(AT_MOST_ONE, [sandbox(ran())], PodLife(), None, id="at most one, running: left alone"),
+        pytest.param(PLAIN, [], PodLife(live=True, blocked=True), None, id="asks for what it cannot have: not started"),
+        pytest.param(pods.deleted(PLAIN), [sandbox(ran())], PodLife(live=True), life.StopContainers, id="deleted: stop"),
+        pytest.param(pods.deleted(PLAIN), [sandbox(ran(state=EXITED))], PodLife(live=True), life.StopSandbox, id="stopped: the sandbox"),
+        pytest.param(pods.deleted(PLAIN), [sandbox(ready=False)], PodLife(live=True, stopped=("s0",)), life.RemoveSandbox,
+                     id="sandbox stopped: remove it"),
+        pytest.param(pods.deleted(PLAIN), [sandbox(ran(state=CREATED))], PodLife(live=True), life.StopSandbox,
+                     id="deleted while creating: nothing is started any more"),
+        pytest.param(PLAIN, [sandbox(ran())], PodLife(forgotten=True), life.StopContainers, id="object gone: stop"),
+        pytest.param(pods.document(status={"phase": "Failed"}), [sandbox(ran())], PodLife(live=True), life.StopContainers, id="evicted: stop"),
+        pytest.param(pods.document(status={"phase": "Succeeded"}), [], PodLife(live=True), None, id="finished before: not started again"),
+        pytest.param(PLAIN, [sandbox(*(ran(attempt=n, state=EXITED) for n in range(3)), ran(attempt=3))], PodLife(live=True),
+                     life.RemoveContainer, id="old tries: removed"),
+        pytest.param(PLAIN, [sandbox(ready=False), sandbox(ran(), attempt=1)], PodLife(live=True), life.RemoveSandbox,
+                     id="an empty old sandbox: removed"),
+    ],
+)  # fmt: skip
+def test_a_step(document: dict, observed: list[ObservedSandbox], memory: PodLife, expected: type | None) -> None:
+    action = after(document, observed, memory).action
+    assert type(action) is (expected or type(None)), action
+
+
+def test_nothing_left_of_a_deleted_pod_is_gone() -> None:
+    assert after(pods.deleted(PLAIN), []).gone
+
+
+def test_the_next_try_counts_on_even_if_the_runtime_has_forgotten() -> None:
+    memory = msgspec.structs.replace(IMAGE_KNOWN, restarts={"app": 4})
+    action = after(PLAIN, [sandbox()], memory).action
+    assert isinstance(action, life.CreateContainer) and action.spec.attempt == 5 and action.spec.log_path == "app/5.log"
+
+
+def test_all_containers_share_one_grace_period() -> None:
+    action = after(pods.deleted(TWO, 17), [sandbox(ran(), ran("side"))]).action
+    assert isinstance(action, life.StopContainers)
+    assert action.container_ids == ("app-0", "side-0") and action.grace_s == 17
+
+
+def test_what_is_left_of_the_grace_period_counts_after_a_failure() -> None:
+    memory = PodLife(live=True, kill_until=NOW.mono + 4, kill_noted=True)
+    action = after(pods.deleted(PLAIN, 30), [sandbox(ran())], memory).action
+    assert isinstance(action, life.StopContainers) and action.grace_s == 4
+
+
+def test_the_sandbox_gets_the_pods_names_and_folders() -> None:
+    action = after(PLAIN, []).action
+    assert isinstance(action, life.CreateSandbox)
+    spec = action.spec
+    assert (spec.log_directory, spec.cgroup_parent, spec.hostname) == ("/logs/default_web_uid-web", "/pods/poduid-web", "web")
+
+
+# Status.
+
+
+def shown(document: dict, observed: list[ObservedSandbox], memory: PodLife = PodLife(live=True)) -> dict:  # noqa: B008
+    forward = after(document, observed, memory)
+    status = build(Scene(pods.view(document), forward.life, observed, NOW, HOST))[1]
+    assert status is not None
+    return status
+
+
+@pytest.mark.parametrize(
+    ("document", "observed", "phase", "ready"),
+    [
+        pytest.param(PLAIN, [], "Pending", False, id="nothing yet"),
+        pytest.param(PLAIN, [sandbox(ran())], "Running", True, id="running"),
+        pytest.param(TWO, [sandbox(ran())], "Pending", False, id="one of two not started"),
+        pytest.param(TWO, [sandbox(ran(), ran("side", state=EXITED, code=1))], "Running", False, id="one of two crashed"),
+        pytest.param(INIT, [sandbox(ran("init"))], "Pending", False, id="initialising"),
+        pytest.param(NEVER, [sandbox(ran(state=EXITED))], "Succeeded", False, id="succeeded"),
+        pytest.param(NEVER, [sandbox(ran(state=EXITED, code=2))], "Failed", False, id="failed"),
+        pytest.param(pods.deleted(PLAIN), [sandbox(ran(state=EXITED, code=143))], "Failed", False, id="deleted, ended by the signal"),
+    ],
+)
+def test_phase_and_readiness(document: dict, observed: list[ObservedSandbox], phase: str, ready: bool) -> None:
+    status = shown(document, observed)
+    assert status["phase"] == phase
+    assert {c["type"]: c["status"] for c in status["conditions"]}["Ready"] == ("True" if ready else "False")
+
+
+@pytest.mark.parametrize(
+    ("observed", "memory", "state", "last"),
+    [
+        pytest.param([sandbox()], PodLife(), {"waiting": {"reason": "ContainerCreating"}}, {}, id="creating"),
+        pytest.param([sandbox()], having(waiting=Waiting("ErrImagePull", "no such host")),
+                     {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}, {}, id="image pull failed"),
+        pytest.param([sandbox(ran(state=EXITED, code=137, reason="OOMKilled"))],
+                     having(waiting=Waiting("CrashLoopBackOff", "back-off"), judged_exit="app-0", crash_until=2000.0),
+                     {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}, "OOMKilled", id="crash loop shows the last end"),
+    ],
+)  # fmt: skip
+def test_container_states(observed: list[ObservedSandbox], memory: PodLife, state: dict, last: object) -> None:
+    (status,) = shown(PLAIN, observed, memory)["containerStatuses"]
+    assert status["state"] == state
+    assert status["lastState"] == last if isinstance(last, dict) else status["lastState"]["terminated"]["reason"] == last
+
+
+def test_a_conditions_time_changes_only_with_its_status() -> None:
+    early = "2026-01-01T00:00:00Z"
+    memory = PodLife(conditions=(life.Condition("Ready", "False", "ContainersNotReady", "old", early),))
+    conditions = {c["type"]: c for c in shown(PLAIN, [sandbox()], memory)["conditions"]}
+    assert conditions["Ready"]["lastTransitionTime"] == early
+    assert conditions["Ready"]["message"] == "containers with unready status: [app]"
+    assert conditions["Initialized"]["lastTransitionTime"] != early
+
+
+# Outcomes.
+
+
+def learned(action: life.Action, outcome: Outcome, memory: PodLife = PodLife()) -> tuple[PodLife, list[str]]:  # noqa: B008
+    after_it, notes = learn.learn(pods.view(PLAIN), memory, action, outcome=outcome, now=NOW)
+    return after_it, [f"{note.type} {note.reason}: {note.message}" for note in notes]
+
+
+PULL = life.EnsureImage("app", "example/app:1", "IfNotPresent")
+
+
+def test_failed_pulls_back_off_from_ten_seconds_to_five_minutes() -> None:
+    memory, waits = PodLife(), []
+    for _ in range(7):
+        memory, _ = learned(PULL, Outcome(error="not found", kind="ErrImagePull"), memory)
+        waits.append(memory.of("app").pull_until - NOW.mono)
+    assert waits == [10, 20, 40, 80, 160, 300, 300]
+
+
+def test_a_failed_pull_is_told_in_the_runtimes_words() -> None:
+    memory, notes = learned(PULL, Outcome(error="not found", kind="ErrImagePull"))
+    assert memory.of("app").waiting == Waiting("ErrImagePull", "not found")
+    assert notes == ['Warning Failed: Failed to pull image "example/app:1": not found', "Warning Failed: Error: ErrImagePull"]
+
+
+def test_a_runtime_that_is_away_says_nothing_about_the_pod() -> None:
+    memory, notes = learned(PULL, Outcome(error="containerd does not answer", retryable=True))
+    assert memory.of("app").waiting is None and notes == [] and memory.of("app").retry_at == NOW.mono + 1
+
+
+def test_a_refused_container_waits_with_its_reason() -> None:
+    action = life.CreateContainer("s0", specs.container(pods.view(PLAIN), pods.view(PLAIN).spec.containers[0], attempt=0, image="x", env={}, host=HOST))
+    memory, notes = learned(action, Outcome(error="no space left", kind="CreateContainerError"))
+    assert memory.of("app").waiting == Waiting("CreateContainerError", "no space left")
+    assert notes == ["Warning Failed: Error: no space left"]
+
+
+# Environment.
+
+CONFIGS = {
+    ("ConfigMap", "default", "settings"): {"data": {"color": "blue", "size": "3"}, "binaryData": {"bin": "aGk="}},
+    ("Secret", "default", "keys"): {"data": {"password": "c2VzYW1l"}},
+    ("Secret", "default", "absent"): None,
+}
+
+
+def resolved(**container: object) -> dict | Waiting:
+    made = pods.document(meta={"labels": {"app": "web"}, "annotations": {"note": 'say "hi"'}}, containers=[pods.container("app", **container)])
+    view = pods.view(made)
+    host = msgspec.structs.replace(HOST, configs=CONFIGS)
+    return environment.resolve(view, view.spec.containers[0], host=host, pod_ip="10.0.0.5")
+
+
+def source(**ref: object) -> list[dict]:
+    return [{"name": "X", "valueFrom": ref}]
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [
+        pytest.param({"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)-$(C)-$$(A)"}]}, {"A": "1", "B": "1-$(C)-$(A)"},
+                     id="earlier names expand, unknown ones stay, $$ escapes"),
+        pytest.param({"envFrom": [{"prefix": "P_", "configMapRef": {"name": "settings"}}]}, {"P_color": "blue", "P_size": "3", "P_bin": "hi"},
+                     id="all of a ConfigMap, with a prefix"),
+        pytest.param({"envFrom": [{"configMapRef": {"name": "settings"}}], "env": [{"name": "color", "value": "$(size)"}]},
+                     {"color": "3", "size": "3", "bin": "hi"}, id="env overrides envFrom and may name it"),
+        pytest.param({"env": source(secretKeyRef={"name": "keys", "key": "password"})}, {"X": "sesame"}, id="a Secret's key"),
+        pytest.param({"env": source(secretKeyRef={"name": "absent", "key": "x", "optional": True})}, {}, id="optional and missing: left out"),
+        pytest.param({"env": source(secretKeyRef={"name": "absent", "key": "x"})},
+                     Waiting("CreateContainerConfigError", 'secret "absent" not found'), id="a missing Secret"),
+        pytest.param({"env": source(configMapKeyRef={"name": "settings", "key": "shape"})},
+                     Waiting("CreateContainerConfigError", "couldn't find key shape in ConfigMap default/settings"), id="a missing key"),
+        pytest.param({"env": source(configMapKeyRef={"name": "later", "key": "x"})},
+                     Waiting("ContainerCreating", 'waiting for configmap "later" from the master'), id="not arrived yet: no error"),
+        pytest.param({"env": source(fieldRef={"fieldPath": "status.podIP"})}, {"X": "10.0.0.5"}, id="the pod's address"),
+        pytest.param({"env": source(fieldRef={"fieldPath": "metadata.labels['app']"})}, {"X": "web"}, id="one label"),
+        pytest.param({"env": source(fieldRef={"fieldPath": "metadata.annotations"})}, {"X": 'note="say \\"hi\\""'}, id="all annotations"),
+        pytest.param({"env": source(fieldRef={"fieldPath": "spec.nodeName"})}, {"X": "host-1"}, id="the node's name"),
+        pytest.param({"env": source(resourceFieldRef={"resource": "limits.memory", "divisor": "1Mi"}),
+                      "resources": {"limits": {"memory": "64Mi"}}}, {"X": "64"}, id="a limit in units of its divisor"),
+        pytest.param({"env": source(resourceFieldRef={"resource": "limits.cpu"})}, {"X": "2"}, id="no limit: what the node has"),
+    ],
+)  # fmt: skip
+def test_environment(container: dict, expected: object) -> None:
+    assert resolved(**container) == expected
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize(
+    ("resources", "quality", "score"),
+    [
+        pytest.param({}, "BestEffort", 1000, id="nothing asked"),
+        pytest.param({"limits": {"cpu": "1", "memory": "1Gi"}}, "Guaranteed", -997, id="limits alone are requests too"),
+        pytest.param({"requests": {"memory": "1Gi"}}, "Burstable", 750, id="a quarter of the node's memory"),
+        pytest.param({"requests": {"cpu": "1"}}, "Burstable", 999, id="no memory asked"),
+        pytest.param({"requests": {"memory": "4Gi"}}, "Burstable", 3, id="all of it"),
+    ],
+)
+def test_quality_of_service_and_oom_score(resources: dict, quality: str, score: int) -> None:
+    view = pods.view(pods.document(containers=[pods.container("app", resources=resources)]))
+    assert specs.qos(view) == quality
+    assert specs.limits(view, view.spec.containers[0], HOST).oom_score_adj == score
+
+
+def test_unsupported_fields_are_named() -> None:
+    made = pods.document(
+        activeDeadlineSeconds=5,
+        volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "x"}}, {"name": "kube-api-access-x", "projected": {}}],
+        containers=[pods.container("app", livenessProbe={"exec": {}}, securityContext={"capabilities": {"add": ["NET_ADMIN"]}})],
+    )
+    assert unsupported.blocking(made) == ["spec.volumes[data].persistentVolumeClaim"]
+    assert unsupported.fields(made) == [
+        "spec.activeDeadlineSeconds", "spec.containers{app}.livenessProbe", "spec.containers{app}.securityContext.capabilities",
+    ]  # fmt: skip
