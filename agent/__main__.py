@@ -95,7 +95,7 @@ def run(*, config: Path | None, **options: Any) -> None:
 @main.command()
 @click.option("--data-dir", default=D.data_dir, show_default=True, envvar="KAGENT_DATA_DIR", help="Where the identity is kept.")
 @click.option("--node-name", envvar="KAGENT_NODE_NAME", help="[default: this host's name]")
-@click.option("--join-file", type=click.Path(dir_okay=False, allow_dash=True), help=f"The join string; - is stdin.  [default: {JOIN_VARIABLE}]")
+@click.option("--join-file", type=click.Path(dir_okay=False, allow_dash=True), help=f"- is stdin.  [default: the variable {JOIN_VARIABLE}]")
 @click.option("--log-level", default="info", type=LEVELS, help="How much to log, to standard error.")
 def join(*, data_dir: str, node_name: str | None, join_file: str | None, log_level: str) -> None:
     """Become a node of the cluster that made the join string (`kctl token create`)."""
