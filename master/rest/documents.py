@@ -5,6 +5,7 @@ documents are megabytes of JSON: each is compressed once, kept so, and named by 
 
     /api /apis /apis/G /api/v1 /apis/G/V      discovery; /api and /apis aggregated when asked for by Accept
     /openapi/v3 /openapi/v3/PATH               index and documents
+    /openapi/v2                                a title and no schemas, see OPENAPI_V2
     /version /livez /readyz /healthz           open to everybody
 """
 
@@ -28,6 +29,12 @@ from master.rest.verbs import NOT_ALLOWED
 
 OPEN_TO_ALL = frozenset(("livez", "readyz", "healthz", "version"))
 NO_PAGE = "404 page not found\n"
+
+PROTO_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+OPENAPI_V2 = b"\x0a\x032.0" + b"\x12\x19" + b"\x0a\x0aKubernetes" + b"\x12\x0bunversioned"
+"""The gnostic Document{swagger, info{title, version}} in protobuf. kubectl asks for version 2 when it is given a List (and 1.27 and
+1.28 always), to validate in the client what the server validates anyway; where it finds no schema it leaves that to the server.
+Subtle: clients ask for this type with an `@` in it, which is not allowed in a media type and breaks them in an answer."""
 
 Check = Callable[[], str]
 """A health check: "" when all is well, else what is wrong (for the log, not for callers)."""
@@ -61,6 +68,8 @@ class Documents:
             return self._health(request, parts)
         if head == "version" and len(parts) == 1:
             return await self._json(request, VERSION)
+        if parts == ["openapi", "v2"]:
+            return self._openapi_v2(request)
         if head == "openapi" and parts[1:2] == ["v3"]:
             return await self._openapi_v3(request, "/".join(parts[2:]))
         if head in ("api", "apis"):
@@ -93,6 +102,14 @@ class Documents:
         return await self._json(request, found)
 
     # OpenAPI.
+
+    def _openapi_v2(self, request: web.BaseRequest) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(NOT_ALLOWED)
+        if "protobuf" in request.headers.get(hdrs.ACCEPT, ""):
+            return web.Response(body=OPENAPI_V2, headers={hdrs.CONTENT_TYPE: PROTO_V2, hdrs.SERVER: "steersman"})
+        empty = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": "unversioned"}, "paths": {}, "definitions": {}}
+        return web.Response(body=msgspec.json.encode(empty), headers={hdrs.CONTENT_TYPE: "application/json", hdrs.SERVER: "steersman"})
 
     async def _openapi_v3(self, request: web.BaseRequest, path: str) -> web.Response:
         if request.method not in ("GET", "HEAD"):

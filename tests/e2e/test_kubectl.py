@@ -355,6 +355,7 @@ def test_what_is_wrong_is_said_where_it_is_wrong(kubectl: Kubectl) -> None:
     wrong["spec"]["template"]["spec"]["containers"][0]["imagee"] = "x"
     said = kubectl.fails("create", "-f", "-", stdin=text(wrong))
     assert "strict decoding error" in said and 'unknown field "spec.template.spec.containers[0].imagee"' in said
+    assert "strict decoding error" in kubectl.fails("create", "-f", "-", stdin=text(config("fine"), wrong))
     assert "created" in kubectl("create", "--validate=ignore", "-f", "-", stdin=text(wrong))
     kubectl("delete", "deploy", "web")
     warned = kubectl.run("create", "--validate=warn", "-f", "-", stdin=text(wrong))

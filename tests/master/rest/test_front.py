@@ -128,7 +128,7 @@ def test_a_refusal_is_a_status(method: str, path: str, code: int, reason: str) -
 
 def test_unknown_paths_are_plain_text() -> None:
     async def scenario(server: Served) -> None:
-        for path in ("/", "/nowhere", "/openapi/v2", "/livez/unheard-of", "/livez/ping/more"):
+        for path in ("/", "/nowhere", "/openapi/v1", "/livez/unheard-of", "/livez/ping/more"):
             code, body, _ = await server.ask("GET", path)
             assert code == 404, path
             assert body == "404 page not found\n" or body["kind"] == "Status"
