@@ -77,6 +77,8 @@ def _trouble(api: Api, namespace: str) -> str:
             waiting = (container.get("state") or {}).get("waiting") or {}
             if waiting.get("message") or waiting.get("reason"):
                 return f"{pod['metadata']['name']}: {waiting.get('reason', '')} {waiting.get('message', '')}".strip()
+        if not pod["spec"].get("nodeName") and not status.get("conditions"):
+            return f"{pod['metadata']['name']} waits for the scheduler"
         for condition in status.get("conditions") or []:
             if condition["status"] != "True" and condition.get("message"):
                 return f"{pod['metadata']['name']}: {condition['message']}"

@@ -70,7 +70,9 @@ class HollowLab:
                 if state.complete:
                     raise
                 progress.step("It failed: removing what was started")
-                removal.after_failure(self.directory, error, lambda: self._remove(state))
+                failure = removal.after_failure(self.directory, error, lambda: self._remove(state))
+                progress.done()
+                raise failure from None
             state.complete = True
             self._files.save(state)
             progress.done()

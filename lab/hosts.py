@@ -47,7 +47,9 @@ class HostLab:
                 if state.complete:
                     raise
                 progress.step("It failed: removing what was started")
-                removal.after_failure(self.directory, error, lambda: removal.remove(state.id, self.directory, state))
+                failure = removal.after_failure(self.directory, error, lambda: removal.remove(state.id, self.directory, state))
+                progress.done()
+                raise failure from None
             state.complete = True
             machines.save()
             progress.done()

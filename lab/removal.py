@@ -44,8 +44,8 @@ def remove(lab_id: str, directory: Path, state: State | None) -> None:
         raise LabFault(f"still in use: {', '.join(busy)}: end the processes in its cgroup.procs, then run script/down again")
 
 
-def after_failure(directory: Path, error: BaseException, remove_all: Callable[[], None]) -> None:
-    """Remove what a first `up` has started, keep its logs, and make the error name the place where they are now. Raises it."""
+def after_failure(directory: Path, error: BaseException, remove_all: Callable[[], None]) -> BaseException:
+    """Remove what a first `up` has started, keep its logs, and return the error that names the place where they are now."""
     logs = {log.relative_to(directory / "hosts"): log.read_bytes() for log in (directory / "hosts").glob("*/log/*.log")}
     remove_all()
     for name, content in logs.items():
@@ -53,8 +53,8 @@ def after_failure(directory: Path, error: BaseException, remove_all: Callable[[]
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     if isinstance(error, LabFault):
-        raise LabFault(error.message.replace(f"{directory}/hosts/", f"{directory}/{FAILED}/")) from error
-    raise error
+        return LabFault(error.message.replace(f"{directory}/hosts/", f"{directory}/{FAILED}/"))
+    return error
 
 
 def remove_files(directory: Path) -> None:
