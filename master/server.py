@@ -45,6 +45,7 @@ from master.native.front import NativeFront
 from master.native.verbs import Tokens
 from master.rest.app import Front, FrontSettings, host_port
 from master.rest.gate import Bounds
+from master.scheduler.scheduler import Scheduler
 from master.settings import Settings
 from master.store.contract import Store
 from master.store.retention import Retention
@@ -71,18 +72,20 @@ class World(msgspec.Struct, frozen=True):
 class Master:
     """A master without its fronts for people. `run()` until cancelled; the store is open before and closed after."""
 
-    def __init__(self, *, cluster_id: str, door: ApiDoor, controllers: Controllers, dispatch: dispatch.Dispatch) -> None:
+    def __init__(
+        self, *, cluster_id: str, door: ApiDoor, controllers: Controllers, scheduler: Scheduler, dispatch: dispatch.Dispatch
+    ) -> None:
         self.cluster_id = cluster_id
         self.door = door
         self.controllers = controllers
+        self.scheduler = scheduler
         self.dispatch = dispatch
 
     async def run(self) -> None:
         async with TaskGroup() as group:
             for name, run in (
-                ("controllers", self.controllers.run),
-                ("dispatch", self.dispatch.run),
-            ):
+                ("controllers", self.controllers.run), ("scheduler", self.scheduler.run), ("dispatch", self.dispatch.run),
+            ):  # fmt: skip
                 group.start(supervise(name, run), name=name)
 
 
@@ -110,6 +113,7 @@ async def compose(world: World, settings: Settings) -> Master:
                 disruption_window_s=settings.heartbeat_s * DISRUPTION_HEARTBEATS,
             ),
         ),
+        scheduler=Scheduler(door, world.clock, world.rng),
         dispatch=dispatch.Dispatch(
             door, control=world.control, streams=world.streams, clock=world.clock, ring=world.ring, leases=leases,
             settings=dispatch.Settings(cluster_id, heartbeat_s=settings.heartbeat_s, node_grace_s=settings.node_grace_s),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from common.aio.tasks import TaskGroup
 from common.clock import SeededRng
 from common.objects.pod import Pod
@@ -40,13 +42,15 @@ def run(scenario: Callable[[Master], Awaitable[None]], *, starts: int = 1) -> No
     virtual.run(main())
 
 
-def test_a_deployment_becomes_pods() -> None:
+def test_a_deployment_becomes_pods_that_the_scheduler_looks_at() -> None:
     async def scenario(master: Master) -> None:
         template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
         spec = {"replicas": 3, "selector": {"matchLabels": {"a": "b"}}, "template": template}
         await master.door.create(USER, "deployments.apps", "default", {"metadata": {"name": "d"}, "spec": spec})
         await asyncio.sleep(5)
-        assert len(master.door.views.list(Pod, "pods", "default")) == 3
+        pods = master.door.views.list(Pod, "pods", "default")
+        assert len(pods) == 3
+        assert all("no nodes available" in (pod.condition("PodScheduled") or pytest.fail("nobody looked at it")).message for pod in pods)
 
     run(scenario)
 
