@@ -3,9 +3,10 @@
     cut            one host's connections break once
     partition      one host and the master cannot reach each other
     loss           connections break on some share of all messages
-    agent          the agent is killed and comes back; its containers run on
+    agent          the agent is killed and comes back, now and then without its journal; its containers run on
     host           the host goes down with all its containers, and comes back
-    fence          the same, and the operator says so, with the taint out-of-service
+    fence          the same, and the operator says so, with the taint out-of-service; or only the agent and its journal are gone, and
+                   the operator is mistaken: two may run then, until the agent is back
     master         the master loses power and comes back; the unacknowledged tail of its store is lost or kept
     slow           a runtime takes seconds for each operation
     away           a runtime does not answer
@@ -17,6 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from agent.journal import MemoryJournal
 from common.aio import tasks
 from common.errors import SteersmanError
 from master.api.contract import PatchType
@@ -80,6 +82,9 @@ class Faults:
     async def _agent(self, host: Host) -> None:
         if host.up:
             await self._world.crash_agent(host)
+            if self._rng.random() < 0.3:
+                self._note(f"journal of {host.name} lost")
+                host.journal = MemoryJournal()
             await self._while(0.1, 8)
             self._world.start_agent(host)
 
@@ -92,8 +97,12 @@ class Faults:
     async def _fence(self, host: Host) -> None:
         if not host.up:
             return
-        await self._world.crash_agent(host, reboot=True)
+        mistaken = self._rng.random() < 0.5
+        await self._world.crash_agent(host, reboot=not mistaken)
+        if mistaken:
+            host.journal = MemoryJournal()
         await self._while(1, 6)
+        self._world.monitor.forgiven |= {uid: None for uid, _ in host.containers.running()}
         await self._taint(host, present=True)
         await self._while(2, 10)
         await self._taint(host, present=False)

@@ -1,7 +1,7 @@
 """What must hold at every moment, checked at each revision of the store and each action of a runtime.
 
     no pod (uid) runs twice       neither on two hosts nor in two live sandboxes nor as two attempts of one container
-    at most one means one         no two pods of one at-most-one Deployment run, on whatever hosts
+    at most one means one         no two pods of one at-most-one Deployment run, on whatever hosts, unless a host was fenced by mistake
     nothing acknowledged is lost  a master that comes back finds exactly what was visible before, plus at most what was under way
     the right writer              each kind of change was made by the part whose business it is, and says why
 
@@ -55,6 +55,8 @@ class Monitor:
         self.pods: dict[str, Pod] = {}
         self.present: dict[str, tuple[int, bytes]] = {}
         self.revision = 0
+        self.forgiven: dict[str, None] = {}
+        """Pods that ran on a host when the operator declared it down: what they do besides is on the operator."""
         self.violation: Violation | None = None
         self.failed = asyncio.Event()
 
@@ -144,7 +146,7 @@ class Monitor:
                 if other != host:
                     _expect(one != uid, f"pod {self._name(uid)} runs on {host} and on {other}")
                 known = self.pods.get(one)
-                if pod is not None and pod.single and known is not None and known.single and one != uid:
+                if pod is not None and pod.single and known is not None and known.single and one not in (uid, *self.forgiven):
                     _expect(known.app != pod.app, f"{pod.app} is at most one: {pod.name} starts on {host}, {known.name} runs on {other}")
 
     def _name(self, uid: str) -> str:

@@ -67,7 +67,7 @@ class User:
         """One request, whatever the seed picks."""
         choice = self._rng.random()
         for share, request in (
-            (0.3, self._create), (0.55, self._scale), (0.8, self._update), (0.88, self._delete_app), (1.0, self._delete_pod),
+            (0.3, self._create), (0.55, self._scale), (0.8, self._update), (0.87, self._delete_app), (1.0, self._delete_pod),
         ):  # fmt: skip
             if choice < share:
                 await self._try(request)
@@ -128,7 +128,12 @@ class User:
         await self._world.master.door.delete(USER, ref, DeleteOptions(propagation=propagation))  # type: ignore[union-attr]
 
     async def _delete_pod(self, apps: list[dict[str, Any]]) -> None:
+        """Now and then by force: the pod's object goes at once, and its containers are an orphan's to be ended."""
         pods = self._world.present("pods")
-        if pods:
-            ref = Ref("pods", self._pick(pods)["metadata"]["name"], NAMESPACE)
-            await self._world.master.door.delete(USER, ref)  # type: ignore[union-attr]
+        if not pods:
+            return
+        pod = self._pick(pods)
+        single = (pod["metadata"].get("annotations") or {}).get("steersman.io/at-most-one")
+        grace_s = 0 if self._rng.random() < 0.4 and not single else None
+        ref = Ref("pods", pod["metadata"]["name"], NAMESPACE)
+        await self._world.master.door.delete(USER, ref, DeleteOptions(grace_s=grace_s))  # type: ignore[union-attr]
