@@ -32,7 +32,7 @@ from master.rest.logs import Logs
 from master.rest.verbs import Verbs
 from master.rest.watch import Watches
 
-STOP_S = 2.0
+STOP_S = 1.5
 """How long requests under way may take to finish when the server stops."""
 
 

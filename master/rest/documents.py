@@ -116,7 +116,7 @@ class Documents:
             raise MethodNotAllowed(NOT_ALLOWED)
         known = self._openapi.get(path)
         if known is None:
-            content = await asyncio.to_thread(openapi.document, path) if path else await asyncio.to_thread(openapi.index)
+            content = openapi.document(path) if path else openapi.index()
             if content is None:
                 return reply.plain(NO_PAGE, code=404)
             packed = await asyncio.to_thread(gzip.compress, content, 6, mtime=0)

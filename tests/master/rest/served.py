@@ -82,7 +82,7 @@ class Served:
         async with self.client.request(method, self.url(path), data=data, headers=named) as answer:
             text = await answer.text()
             is_json = answer.content_type == "application/json"
-            return answer.status, json.loads(text) if is_json else text, answer.headers
+            return answer.status, json.loads(text) if is_json and text else text, answer.headers
 
     async def get(self, path: str, **headers: str) -> Any:
         code, body, _ = await self.ask("GET", path, **headers)

@@ -155,6 +155,35 @@ def test_readiness_says_what_fails_and_not_why() -> None:
     run(scenario, FrontSettings(checks={"disk": lambda: "a secret reason"}))
 
 
+def test_openapi_is_cached_by_its_content() -> None:
+    async def scenario(server: Served) -> None:
+        paths = (await server.get("/openapi/v3"))["paths"]
+        assert {"api/v1", "apis/apps/v1"} <= set(paths)
+        where = paths["apis/apps/v1"]["serverRelativeURL"]
+        code, document, headers = await server.ask("GET", where, Accept_Encoding="gzip")
+        assert (code, headers["Content-Encoding"]) == (200, "gzip")
+        assert "io.k8s.api.apps.v1.Deployment" in document["components"]["schemas"]
+        assert (await server.ask("GET", where, Accept_Encoding="identity"))[1] == document
+        assert (await server.ask("GET", where, If_None_Match=headers["ETag"]))[0] == 304
+        assert (await server.ask("GET", "/openapi/v3/apis/nowhere/v1"))[0] == 404
+
+    run(scenario)
+
+
+def test_discovery_in_both_forms() -> None:
+    async def scenario(server: Served) -> None:
+        assert (await server.get("/api"))["versions"] == ["v1"]
+        assert {group["name"] for group in (await server.get("/apis"))["groups"]} >= {"apps", "coordination.k8s.io"}
+        assert (await server.get("/apis/apps"))["kind"] == "APIGroup"
+        assert "deployments/scale" in {r["name"] for r in (await server.get("/apis/apps/v1"))["resources"]}
+        wish = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+        _, document, headers = await server.ask("GET", "/apis", Accept=f"{wish},application/json")
+        assert (document["kind"], headers["Content-Type"]) == ("APIGroupDiscoveryList", wish)
+        assert (await server.ask("GET", "/apis/nowhere"))[0] == 404
+
+    run(scenario)
+
+
 # Reading.
 
 
@@ -269,6 +298,20 @@ def test_a_watch_as_tables_says_its_columns_once() -> None:
         assert first["kind"] == second["kind"] == "Table"
         assert first["columnDefinitions"] and not second["columnDefinitions"]
         assert second["rows"][0]["cells"][0] == "b"
+
+    run(scenario)
+
+
+def test_metadata_alone_is_listed_and_watched() -> None:
+    async def scenario(server: Served) -> None:
+        await server.seed("configmaps", "default", config("a", secret="x"))
+        path = "/api/v1/namespaces/default/configmaps"
+        wish = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+        listed = await server.get(path, Accept=wish)
+        assert listed["kind"] == "PartialObjectMetadataList" and [item["metadata"]["name"] for item in listed["items"]] == ["a"]
+        async with server.stream(f"{path}?watch=1", Accept="application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io") as events:
+            seen = (await events())["object"]
+        assert (seen["kind"], "data" in seen, "data" in listed["items"][0]) == ("PartialObjectMetadata", False, False)
 
     run(scenario)
 
