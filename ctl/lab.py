@@ -132,12 +132,13 @@ def _show(chosen: Lab) -> None:
         click.echo(f"\n{title}")
         _print_columns([headers, *rows])
     kubeconfig = _shown_path(chosen.kubeconfig)
+    victim = chosen.status().hosts[1].name
     click.echo(
         f"\nNext:\n"
         f"  export KUBECONFIG={kubeconfig}\n"
         f"  kubectl get pods -o wide\n"
         f"  kubectl scale deployment web --replicas=6\n"
-        f"  .venv/bin/kctl lab fault kill host-1       # the power of a host fails; then: fault heal host-1\n"
+        f"  .venv/bin/kctl lab fault kill {victim}       # the power of a host fails; then: fault heal {victim}\n"
         f"  script/down                                # all of it gone"
     )
 
