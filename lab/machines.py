@@ -54,7 +54,11 @@ class Machines:
         if not state.subnet or (not net.exists(state.id, "switch") and net.subnet_in_use(state.subnet, state.id)):
             if state.complete:
                 raise LabFault(f"the lab's network {state.subnet} is now used by another link: run script/down and then script/up")
-            state.subnet = net.free_subnet()
+            self._note_netns_mount()
+            with net.claiming():
+                state.subnet = net.free_subnet()
+                self.save()
+                net.ensure_switch(state.id, state.subnet)
         known = {host.name for host in state.hosts}
         wanted = [(MASTER, 2)] + [(f"host-{number}", 10 + number) for number in range(1, state.settings.hosts + 1)]
         state.hosts += [Host(name, net.address(state.subnet, number)) for name, number in wanted if name not in known]
@@ -62,14 +66,17 @@ class Machines:
 
     def share(self) -> None:
         """What the hosts have in common: the points where their folders are mounted, and the switch."""
-        if not self.state.made_netns_mount and not net.is_mount(net.NETNS_FOLDER):
-            self.state.made_netns_mount = True
-            self.save()
+        self._note_netns_mount()
         for host in self.state.hosts:
             self.state.made_folders += boot.make_folders(self.disk(host))
         self.state.opened_controllers += cgroups.open_root()
         self.save()
         net.ensure_switch(self.state.id, self.state.subnet)
+
+    def _note_netns_mount(self) -> None:
+        if not self.state.made_netns_mount and not net.is_mount(net.NETNS_FOLDER):
+            self.state.made_netns_mount = True
+            self.save()
 
     def power_on(self, host: Host) -> None:
         """Its network, cgroup and init; plugged in. Nothing runs in it yet."""

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import ipaddress
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from pyroute2 import IPRoute, NetlinkError, netns
@@ -67,6 +69,17 @@ def free_subnet() -> str:
         if not any(network.overlaps(other) for other in taken):
             return candidate
     raise LabFault("no free /24 network was found between 10.87.0.0 and 10.203.199.0: remove a route, or stop another lab")
+
+
+@contextlib.contextmanager
+def claiming() -> Iterator[None]:
+    """One lab at a time chooses a subnet and takes it."""
+    folder = os.open("/run", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def subnet_in_use(subnet: str, lab_id: str) -> str:
