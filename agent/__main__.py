@@ -36,6 +36,7 @@ from agent.parts import Parts
 from agent.resources import HollowResources, HostResources, host_name
 from agent.runtime.hollow import HollowRuntime
 from agent.settings import Settings, load
+from agent.volumes.folders import FolderVolumes
 from common import version
 from common.aio import tasks
 from common.clock import SystemClock, SystemRng
@@ -69,6 +70,7 @@ def main() -> None:
 @main.command()
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="A YAML file of settings.")
 @click.option("--data-dir", help=f"Identity and journal.  [default: {D.data_dir}]")
+@click.option("--run-dir", help=f"On a tmpfs: Secrets in volumes.  [default: {D.run_dir}]")
 @click.option("--runtime", type=click.Choice(["containerd", "hollow"]), help=f"What runs containers.  [default: {D.runtime}]")
 @click.option("--runtime-endpoint", metavar="unix:///PATH", help=f"Its socket.  [default: {D.runtime_endpoint}]")
 @click.option("--hollow", type=int, metavar="COUNT", help="Play so many hosts, with containers in memory.")
@@ -235,6 +237,7 @@ async def _run_host(settings: Settings) -> None:
             network=HostNetwork(settings),
             clock=clock,
             logs=PodLogs(settings.log_root, clock),
+            volumes=FolderVolumes(f"{settings.data_dir}/pods", f"{settings.run_dir}/pods", SystemRng()),
         )
         try:
             await _play(parts, identity, None)

@@ -88,6 +88,7 @@ class Agent:
             log_root=self._parts.settings.log_root,
             cgroup_root=self._parts.settings.cgroup_root,
             volume_root=f"{self._parts.settings.data_dir}/pods",
+            memory_root=f"{self._parts.settings.run_dir}/pods",
             cpu_milli=facts.cpu_milli,
             memory_bytes=facts.memory_bytes,
             runtime=info.name if info is not None else self._parts.settings.runtime,

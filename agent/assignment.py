@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agent.lifecycle import environment, unsupported
+from agent.lifecycle import environment, unsupported, volumes
 from agent.lifecycle.life import Note
 from common.errors import BadRequest
 from common.objects import pod as pods
@@ -47,7 +47,7 @@ def decode(uid: str, generation: int, document: bytes, *, live: bool) -> Assignm
         pod=pod,
         document=document,
         live=live,
-        configs=frozenset(environment.config_refs(pod)),
+        configs=frozenset(environment.config_refs(pod) + volumes.refs(pod)),
         blocked=bool(unsupported.blocking(raw)),
         notes=unsupported.notes(raw),
     )

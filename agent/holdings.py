@@ -43,6 +43,7 @@ class Holdings:
             starts=asyncio.Semaphore(parts.settings.parallel_starts),
             pulls=asyncio.Semaphore(parts.settings.parallel_pulls),
             logs=parts.logs,
+            volumes=parts.volumes,
             prefer_local_images=parts.settings.prefer_local_images,
         )
 

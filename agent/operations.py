@@ -15,6 +15,7 @@ import msgspec
 from agent.lifecycle import learn, life
 from agent.lifecycle.life import Action, Host, Note, Outcome
 from agent.runtime.contract import ObservedSandbox, Runtime, RuntimeFault
+from agent.volumes.contract import Volumes
 from common.aio import tasks
 from common.clock import Clock
 from common.errors import NotNow
@@ -52,6 +53,7 @@ class Tools(msgspec.Struct, frozen=True):
     starts: asyncio.Semaphore
     pulls: asyncio.Semaphore
     logs: LogFolders | None = None
+    volumes: Volumes | None = None
     prefer_local_images: bool = False
 
 
@@ -67,6 +69,10 @@ class Operations:
                 return await self._ensure_image(action)
             if isinstance(action, life.StopContainers):
                 return await self._stop(action)
+            if isinstance(action, life.PrepareVolumes):
+                if self._tools.volumes is not None:
+                    self._tools.volumes.prepare(action.plan)
+                return Outcome()
             async with self._tools.starts:
                 return Outcome(value=await self._short(action, observed) or "")
         except RuntimeFault as error:

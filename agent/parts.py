@@ -13,11 +13,12 @@ from agent.network.contract import Network
 from agent.resources import Resources
 from agent.runtime.contract import Runtime
 from agent.settings import Settings
+from agent.volumes.contract import Volumes
 from common.clock import Clock
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What an agent is made of. logs None: the runtime writes none (hollow)."""
+    """What an agent is made of. logs, volumes None: the runtime has none (hollow)."""
 
     name: str
     settings: Settings
@@ -27,3 +28,4 @@ class Parts(msgspec.Struct, frozen=True):
     network: Network
     clock: Clock
     logs: PodLogs | None = None
+    volumes: Volumes | None = None

@@ -27,9 +27,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """node_name "": the host's name. node_address "": the address of the default route's interface. cpu, memory, pods:
     stated capacity, as quantities; "" is what the host has. hollow: how many hosts to play, named NODE_NAME-0 and so on
     (NODE_NAME itself if it is one). prefer_local_images: an image that is here is used even if its policy is Always.
-    cni_config_dir "": no network configuration is written. bridge: a link's name, unique among the clusters on a host."""
+    run_dir: on a tmpfs, for Secrets in volumes. cni_config_dir "": no network configuration is written. bridge: a link's
+    name, unique among the clusters on a host."""
 
     data_dir: str = "/var/lib/kagent"
+    run_dir: str = "/run/kagent"
     node_name: str = ""
     node_address: str = ""
     labels: dict[str, str] = {}

@@ -116,7 +116,7 @@ class Worker:
             away_s = 0.0
             forward = self._step(self._observed)
             if forward.gone:
-                self._end()
+                await self._end()
                 return
             if forward.action is None or isinstance(forward.action, life.Wait):
                 await self._rest(None if forward.action is None else forward.action.until)
@@ -160,11 +160,14 @@ class Worker:
         if self.assignment is not None:
             self._tell((learn.pulling(self.assignment.pod, action),))
 
-    def _end(self) -> None:
+    async def _end(self) -> None:
         assignment = self.assignment
         if assignment is not None and self._tools.logs is not None:
             about = assignment.pod.metadata
             self._tools.logs.discard_pod(namespace=about.namespace, name=about.name, uid=self.uid)
+        if self._tools.volumes is not None:
+            # A big volume takes long to remove; in a thread, which no simulation has since it has no volumes.
+            await asyncio.to_thread(self._tools.volumes.discard, self.uid)
         log.info("pod-gone uid=%s", self.uid)
         self._tools.sink.gone(self.uid, confirmed=assignment is not None and not self._life.forgotten)
 

@@ -7,6 +7,7 @@
     status.py       `pod.status` as Kubernetes' API shows it
     specs.py        the runtime's view of a pod: sandbox and container specs, limits, cgroups
     environment.py  environment variables, from literals, fields, ConfigMaps and Secrets
+    volumes.py      the pod's volumes: where they lie and which files they have
     unsupported.py  what a pod asks for that this agent cannot honour
 
 Everything is derived from what the runtime reports whenever that is possible: what is remembered (back-offs, messages)

@@ -41,7 +41,7 @@ def learn(pod: pods.Pod, memory: PodLife, action: Action, *, outcome: Outcome, n
             note = Note("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
             return memory, (note,)
     elif isinstance(action, life.PrepareVolumes):
-        memory = replace(memory, volumes_ready=True)
+        memory = replace(memory, volumes=action.fingerprint, volumes_waiting=None)
     return memory, ()
 
 

@@ -40,6 +40,7 @@ class Host(msgspec.Struct, frozen=True):
     log_root: str = "/var/log/pods"
     cgroup_root: str = ""
     volume_root: str = "/var/lib/kagent/pods"
+    memory_root: str = "/run/kagent/pods"
     cpu_milli: int = 0
     memory_bytes: int = 0
     runtime: str = "containerd"
@@ -85,13 +86,15 @@ class PodLife(msgspec.Struct, frozen=True):
     """live: a master confirmed the assignment to this very process. forgotten: the object is gone, end it at once.
     finished: the phase in which it ended by itself. blocked: it asks for what it cannot have. stopped: sandboxes already stopped.
     restarts: counts known from an earlier status, a floor for containers that the runtime no longer shows.
+    volumes: the fingerprint of those made, by this process; volumes_waiting: why they cannot be made.
     removing: sandboxes are being removed, so that the last status stays as it is. kill_until: when the grace period ends."""
 
     live: bool = False
     forgotten: bool = False
     finished: str = ""
     blocked: bool = False
-    volumes_ready: bool = False
+    volumes: str = ""
+    volumes_waiting: Waiting | None = None
     containers: dict[str, ContainerLife] = {}
     restarts: dict[str, int] = {}
     stopped: tuple[str, ...] = ()
@@ -121,9 +124,10 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class PrepareVolumes(Action):
-    """Make the pod's volumes on the host; `plan` is what `volumes.plan` returned."""
+    """Make the pod's volumes on the host; `plan` is what `volumes.plan` returned, fingerprint what it is known by."""
 
     plan: tuple[msgspec.Struct, ...]
+    fingerprint: str
 
 
 class EnsureImage(Action):

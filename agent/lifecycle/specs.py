@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agent.lifecycle import volumes
 from agent.lifecycle.environment import expand
 from agent.lifecycle.life import Host
 from agent.runtime import contract
@@ -73,6 +74,7 @@ def container(
         privileged=bool(security.get("privileged")),
         run_as_user=_integer(security.get("runAsUser")),
         run_as_group=_integer(security.get("runAsGroup")),
+        mounts=tuple(volumes.mounts(pod, container, host)),
     )
 
 

@@ -15,7 +15,7 @@ What is superfluous (tries older than the previous one, sandboxes without contai
 
 from __future__ import annotations
 
-from agent.lifecycle import containers, life, specs, status
+from agent.lifecycle import containers, environment, life, specs, status, volumes
 from agent.lifecycle.life import (
     Action,
     Host,
@@ -24,6 +24,7 @@ from agent.lifecycle.life import (
     PodLife,
     Step,
     Wait,
+    Waiting,
     replace,
 )
 from agent.lifecycle.scene import (
@@ -89,6 +90,11 @@ def _run(scene: Scene) -> Step:
         return _end(_with(scene, replace(memory, finished=phase)), grace_s=_own_grace_s(pod), remove=False)
     if memory.blocked:
         return Step(memory, None)
+    if pod.spec.volumes:
+        prepared = _prepare_volumes(scene)
+        if isinstance(prepared, Step):
+            return prepared
+        scene = _with(scene, prepared)
     if scene.sandbox is None:
         return _make_sandbox(scene)
     forward = _advance_containers(scene)
@@ -97,6 +103,25 @@ def _run(scene: Scene) -> Step:
         if rubbish is not None:
             return replace(forward, action=rubbish)
     return forward
+
+
+def _prepare_volumes(scene: Scene) -> Step | PodLife:
+    """The volumes before anything else; anew when a ConfigMap or Secret in them changed."""
+    memory = scene.life
+    made = volumes.plan(scene.pod, scene.host)
+    if isinstance(made, Waiting):
+        if memory.volumes or any(scene.tries(c.name) for c in scene.pod.spec.containers):
+            return memory  # they were made before, and what is missing now changes nothing for those who have them
+        notes: tuple[Note, ...] = ()
+        if memory.volumes_waiting != made and made.reason == environment.CONFIG_ERROR:
+            notes = (Note("Warning", "FailedMount", made.message),)
+        return Step(replace(memory, volumes_waiting=made), None, notes)
+    fingerprint = volumes.fingerprint(made)
+    if fingerprint == memory.volumes:
+        return memory
+    if scene.now.mono < memory.retry_at:
+        return Step(memory, Wait(memory.retry_at))
+    return Step(memory, life.PrepareVolumes(made, fingerprint))
 
 
 def _with(scene: Scene, memory: PodLife) -> Scene:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from agent.lifecycle import volumes
 from agent.lifecycle.life import Note
 
 POD_FIELDS = ("activeDeadlineSeconds", "readinessGates", "dnsConfig", "hostAliases", "resourceClaims", "runtimeClassName")
@@ -18,9 +19,6 @@ POD_SECURITY = ("fsGroup", "supplementalGroups", "sysctls", "seLinuxOptions", "s
 CONTAINER_SECURITY = (
     "capabilities", "allowPrivilegeEscalation", "runAsNonRoot", "seLinuxOptions", "seccompProfile", "appArmorProfile", "procMount",
 )  # fmt: skip
-SUPPORTED_VOLUMES: frozenset[str] = frozenset()
-API_ACCESS = "kube-api-access-"
-"""The name that begins the projected volume of a service account's own credentials: a pod runs without it."""
 
 
 def blocking(document: Mapping) -> list[str]:
@@ -28,10 +26,8 @@ def blocking(document: Mapping) -> list[str]:
     found = []
     for volume in _list(_map(document.get("spec")).get("volumes")):
         name = str(volume.get("name", ""))
-        kinds = [key for key in volume if key != "name"]
-        if name.startswith(API_ACCESS):
-            continue
-        found += [f"spec.volumes[{name}].{kind}" for kind in kinds or ["emptyDir"] if kind not in SUPPORTED_VOLUMES]
+        if not name.startswith(volumes.API_ACCESS) and not volumes.supported(volume):
+            found.append(f"spec.volumes[{name}].{next((key for key in volume if key != 'name'), '')}")
     return found
 
 
@@ -63,9 +59,9 @@ def _container_fields(container: Mapping) -> Iterator[str]:
 
 def notes(document: Mapping) -> tuple[Note, ...]:
     found: tuple[Note, ...] = ()
-    volumes = blocking(document)
-    if volumes:
-        text = f"Unable to attach or mount volumes: not supported by this agent: {', '.join(volumes)}"
+    unknown = blocking(document)
+    if unknown:
+        text = f"Unable to attach or mount volumes: not supported by this agent: {', '.join(unknown)}"
         found += (Note("Warning", "FailedMount", text),)
     without_effect = fields(document)
     if without_effect:

@@ -59,6 +59,14 @@ class ResourceLimits(msgspec.Struct, frozen=True):
     oom_score_adj: int = 0
 
 
+class Mount(msgspec.Struct, frozen=True):
+    """A file or folder of the host, seen in the container."""
+
+    host_path: str
+    container_path: str
+    read_only: bool = False
+
+
 class ContainerSpec(msgspec.Struct, frozen=True):
     """log_path is relative to the sandbox' log_directory: `NAME/ATTEMPT.log`, CRI format. image is what `pull` or `image` returned."""
 
@@ -78,6 +86,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     run_as_user: int | None = None
     run_as_group: int | None = None
     labels: dict[str, str] = {}
+    mounts: tuple[Mount, ...] = ()
 
 
 class ObservedContainer(msgspec.Struct, frozen=True):

@@ -87,6 +87,9 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, cluster: str) ->
             LABEL_CONTAINER: spec.name,
             LABEL_ATTEMPT: str(spec.attempt),
         },
+        mounts=[
+            cri.Mount(container_path=mount.container_path, host_path=mount.host_path, readonly=mount.read_only) for mount in spec.mounts
+        ],
         log_path=spec.log_path,
         tty=spec.tty,
         stdin=spec.stdin,

@@ -83,6 +83,10 @@ class ContainerdHost:
                     return
                 await asyncio.sleep(0.05)
 
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """containerd only; containers live on."""
         if self._process is not None:
@@ -91,6 +95,7 @@ class ContainerdHost:
             self._process = None
 
     async def empty(self) -> None:
+        """Remove every pod, so that no shim, mount or namespace is left."""
         runtime = self.runtime()
         try:
             for sandbox in await runtime.observe():
@@ -116,8 +121,9 @@ def containerd_host() -> Iterator[ContainerdHost]:
             check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         yield host
-        asyncio.run(host.empty())
     finally:
+        if host.alive:
+            asyncio.run(host.empty())
         host.stop()
         _clear(host)
 

@@ -11,6 +11,7 @@ import pytest
 
 from agent.runtime.contract import (
     ContainerSpec,
+    Mount,
     ObservedContainer,
     ResourceLimits,
     Runtime,
@@ -324,6 +325,21 @@ def test_env_args_directory_and_logs_reach_a_real_container(real: Callable) -> N
 
     on = real
     on(test)
+
+
+@pytest.mark.containerd
+def test_mounts_are_seen_and_read_only_ones_not_written(real: Callable, tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "color").write_text("blue")
+        mounts = (Mount(str(tmp_path / "data"), "/data"), Mount(str(tmp_path / "config"), "/etc/config", read_only=True))
+        await bench.run("sh", "-c", "cat /etc/config/color > /data/copy; touch /etc/config/x || echo refused > /data/told", mounts=mounts)
+        await bench.until_ended()
+        assert (tmp_path / "data" / "copy").read_text() == "blue"
+        assert (tmp_path / "data" / "told").read_text() == "refused\n"
+
+    real(test)
 
 
 @pytest.mark.containerd

@@ -1,0 +1,196 @@
+"""A pod's volumes, from its document to what is to be on the host's disk. Pure.
+
+Owns the kinds that are supported (emptyDir, hostPath, configMap, secret, downwardAPI, projected without tokens), where each lies, which
+files it has, and Kubernetes' words for what is missing. Secrets, and emptyDirs in memory, lie under `Host.memory_root`, a
+tmpfs, so that they never reach a disk. `plan` is asked again when a ConfigMap or Secret changed; the fingerprint tells whether it differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from agent.lifecycle import environment
+from agent.lifecycle.life import Host, Waiting
+from agent.runtime.contract import Mount
+from common.objects import pod as pods
+
+API_ACCESS = "kube-api-access-"
+"""The name that begins the projected volume of a service account's own credentials: a pod runs without it."""
+FILE_MODE = 0o644
+HOST_PATH_TYPES = ("", "Directory", "DirectoryOrCreate", "File", "FileOrCreate")
+PROJECTED = ("configMap", "secret", "downwardAPI")
+
+
+class Volume(msgspec.Struct, frozen=True):
+    """name, path: in the pod and on the host."""
+
+    name: str
+    path: str
+
+
+class EmptyDir(Volume):
+    pass
+
+
+class HostPath(Volume):
+    type: str = ""
+
+
+class Files(Volume):
+    """files: relative path, content, mode. The content may be secret, so that it is not shown."""
+
+    files: tuple[tuple[str, bytes, int], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Files(name={self.name!r}, path={self.path!r}, files={len(self.files)})"
+
+
+def supported(volume: Mapping) -> bool:
+    """Whether this entry of `spec.volumes` can be made."""
+    kinds = [kind for kind in volume if kind != "name"]
+    if kinds in ([], ["emptyDir"], ["configMap"], ["secret"], ["downwardAPI"]):
+        return True
+    if kinds == ["hostPath"]:
+        return (volume["hostPath"] or {}).get("type", "") in HOST_PATH_TYPES
+    if kinds == ["projected"]:
+        return all(set(source) <= set(PROJECTED) for source in (volume["projected"] or {}).get("sources") or [])
+    return False
+
+
+def refs(pod: pods.Pod) -> list[environment.Key]:
+    """The ConfigMaps and Secrets that the pod's volumes name."""
+    found: dict[environment.Key, None] = {}
+    for volume in pod.spec.volumes:
+        for source in _sources(volume):
+            for kind, field in (("ConfigMap", "configMap"), ("Secret", "secret")):
+                if source.get(field):
+                    found[kind, pod.metadata.namespace, _name(source[field])] = None
+    return list(found)
+
+
+def _name(ref: Mapping) -> str:
+    return str(ref.get("name") or ref.get("secretName") or "")
+
+
+def _sources(volume: Mapping) -> list[Mapping]:
+    if volume.get("projected") is not None:
+        return list(volume["projected"].get("sources") or [])
+    return [volume] if any(volume.get(kind) is not None for kind in PROJECTED) else []
+
+
+def plan(pod: pods.Pod, host: Host) -> tuple[Volume, ...] | Waiting:
+    """All volumes of the pod, or why they cannot be made (yet)."""
+    made: list[Volume] = []
+    for volume in pod.spec.volumes:
+        name = str(volume.get("name", ""))
+        if name.startswith(API_ACCESS):
+            continue
+        entry = _entry(pod, volume, host)
+        if isinstance(entry, Waiting):
+            words = f'MountVolume.SetUp failed for volume "{name}" : {entry.message}'
+            return Waiting(entry.reason, words if entry.reason == environment.CONFIG_ERROR else entry.message)
+        made.append(entry)
+    return tuple(made)
+
+
+def fingerprint(volumes: tuple[Volume, ...]) -> str:
+    """Changes whenever something has to be done anew."""
+    digest = hashlib.sha256(b"1")
+    for volume in volumes:
+        digest.update(f"{type(volume).__name__} {volume.name} {volume.path}\n".encode())
+        for path, content, mode in volume.files if isinstance(volume, Files) else ():
+            digest.update(f"{path} {mode} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def _entry(pod: pods.Pod, volume: Mapping, host: Host) -> Volume | Waiting:
+    name = str(volume.get("name", ""))
+    if volume.get("hostPath") is not None:
+        ref = volume["hostPath"]
+        return HostPath(name, str(ref.get("path", "")), str(ref.get("type") or ""))
+    path = location(pod, volume, host)
+    sources = _sources(volume)
+    if not sources:
+        return EmptyDir(name, path) if volume.get("projected") is None else Files(name, path)
+    whole = volume.get("projected") or next((volume[kind] for kind in PROJECTED if volume.get(kind) is not None), {})
+    mode = whole.get("defaultMode")
+    files: dict[str, tuple[bytes, int]] = {}
+    for source in sources:
+        found = _files(pod, source, host=host, mode=FILE_MODE if mode is None else mode)
+        if isinstance(found, Waiting):
+            return found
+        files.update(found)
+    return Files(name, path, tuple((path, *files[path]) for path in sorted(files)))
+
+
+def location(pod: pods.Pod, volume: Mapping, host: Host) -> str:
+    """Where a volume that is ours to make lies."""
+    in_memory = (volume.get("emptyDir") or {}).get("medium") == "Memory" or any(source.get("secret") for source in _sources(volume))
+    root = host.memory_root if in_memory else host.volume_root
+    return f"{root}/{pod.metadata.uid}/volumes/{volume.get('name', '')}"
+
+
+def _files(pod: pods.Pod, source: Mapping, *, host: Host, mode: int) -> dict[str, tuple[bytes, int]] | Waiting:
+    if source.get("downwardAPI"):
+        return _downward(pod, source["downwardAPI"], host=host, mode=mode)
+    kind, ref = ("Secret", source["secret"]) if source.get("secret") else ("ConfigMap", source.get("configMap") or {})
+    name, optional = _name(ref), bool(ref.get("optional"))
+    data = environment.lookup(host, (kind, pod.metadata.namespace, name), optional)
+    if isinstance(data, Waiting):
+        return data
+    if data is None:
+        return {}
+    items = ref.get("items")
+    if not items:
+        return {key: (value, mode) for key, value in data.items()}
+    found: dict[str, tuple[bytes, int]] = {}
+    for item in items:
+        key, path = str(item.get("key", "")), str(item.get("path", ""))
+        if key not in data:
+            if optional:
+                continue
+            return Waiting(environment.CONFIG_ERROR, f"references non-existent {kind.lower()} key: {key}")
+        if safe(path):
+            found[path] = (data[key], mode if item.get("mode") is None else item["mode"])
+    return found
+
+
+def _downward(pod: pods.Pod, ref: Mapping, *, host: Host, mode: int) -> dict[str, tuple[bytes, int]] | Waiting:
+    found: dict[str, tuple[bytes, int]] = {}
+    for item in ref.get("items") or []:
+        if item.get("fieldRef"):
+            value = environment.field(str(item["fieldRef"].get("fieldPath", "")), pod=pod, host=host)
+        else:
+            wanted = item.get("resourceFieldRef") or {}
+            container = next((c for c in pod.spec.containers if c.name == wanted.get("containerName")), pod.spec.containers[0])
+            value = environment.resource(wanted, pod=pod, container=container, host=host)
+        if isinstance(value, Waiting):
+            return value
+        if safe(str(item.get("path", ""))):
+            found[str(item["path"])] = (value.encode(), mode if item.get("mode") is None else item["mode"])
+    return found
+
+
+def safe(path: str) -> bool:
+    """A relative path that stays below its folder."""
+    return bool(path) and not path.startswith("/") and ".." not in path.split("/")
+
+
+def mounts(pod: pods.Pod, container: pods.Container, host: Host) -> Iterator[Mount]:
+    """What of the pod's volumes this container sees."""
+    volumes = {str(volume.get("name", "")): volume for volume in pod.spec.volumes}
+    for mount in container.volume_mounts:
+        volume = volumes.get(mount.name)
+        if volume is None or mount.name.startswith(API_ACCESS):
+            continue
+        is_host = volume.get("hostPath") is not None
+        path = str(volume["hostPath"].get("path", "")) if is_host else location(pod, volume, host)
+        if mount.sub_path:
+            if not safe(mount.sub_path):
+                continue
+            path = f"{path}/{mount.sub_path}"
+        # What is made from the API's objects is the API's: containers only read it.
+        yield Mount(path, mount.mount_path, mount.read_only or bool(_sources(volume)))

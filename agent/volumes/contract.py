@@ -1,0 +1,19 @@
+"""The pods' volumes on the host, as the agent wishes them. Implementations: `folders.py`; hollow hosts have none.
+
+What a volume is, is decided in `agent.lifecycle.volumes`; here it is made true, idempotently, and taken away with its pod.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.lifecycle.volumes import Volume
+
+
+class Volumes(Protocol):
+    def prepare(self, volumes: tuple[Volume, ...]) -> None:
+        """Make them, or bring their files up to date; what is so already is not touched. Short, and does not block for long.
+        Raises RuntimeFault(kind="FailedMount") with words for people."""
+
+    def discard(self, uid: str) -> None:
+        """All volumes of that pod. Idempotent; never raises."""

@@ -1,0 +1,165 @@
+"""Volumes: which are made where, with which files, and what is told when something is missing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.lifecycle import life, unsupported, volumes
+from agent.lifecycle.life import Host, Moment, PodLife, Waiting
+from agent.lifecycle.step import step
+from agent.runtime.contract import Mount, RuntimeFault
+from agent.volumes.folders import FolderVolumes
+from common.clock import SeededRng
+from tests.agent import pods
+
+CONFIGS = {
+    ("ConfigMap", "default", "settings"): {"data": {"color": "blue", "size": "3"}},
+    ("Secret", "default", "keys"): {"data": {"password": "c2VzYW1l"}},
+    ("Secret", "default", "absent"): None,
+}
+HOST = Host(node="host-1", volume_root="/disk", memory_root="/memory", configs=CONFIGS)
+
+
+def planned(**volume: object) -> object:
+    made = volumes.plan(pods.view(pods.document(volumes=[{"name": "v", **volume}])), HOST)
+    return made[0] if isinstance(made, tuple) else made
+
+
+def files(**volume: object) -> dict[str, tuple[bytes, int]]:
+    made = planned(**volume)
+    assert isinstance(made, volumes.Files), made
+    return {path: (content, mode) for path, content, mode in made.files}
+
+
+@pytest.mark.parametrize(
+    ("volume", "path"),
+    [
+        pytest.param({"emptyDir": {}}, "/disk/uid-web/volumes/v", id="an emptyDir is on disk"),
+        pytest.param({"emptyDir": {"medium": "Memory"}}, "/memory/uid-web/volumes/v", id="or in memory"),
+        pytest.param({"configMap": {"name": "settings"}}, "/disk/uid-web/volumes/v", id="a ConfigMap is on disk"),
+        pytest.param({"secret": {"secretName": "keys"}}, "/memory/uid-web/volumes/v", id="a Secret never is"),
+        pytest.param({"projected": {"sources": [{"configMap": {"name": "settings"}}, {"secret": {"name": "keys"}}]}},
+                     "/memory/uid-web/volumes/v", id="nor one among others"),
+        pytest.param({"hostPath": {"path": "/srv"}}, "/srv", id="a hostPath is where it is"),
+    ],
+)  # fmt: skip
+def test_where_a_volume_lies(volume: dict, path: str) -> None:
+    assert planned(**volume).path == path
+
+
+@pytest.mark.parametrize(
+    ("volume", "expected"),
+    [
+        pytest.param({"configMap": {"name": "settings"}}, {"color": (b"blue", 0o644), "size": (b"3", 0o644)}, id="every key"),
+        pytest.param({"configMap": {"name": "settings", "defaultMode": 0o400, "items": [{"key": "size", "path": "deep/er"}]}},
+                     {"deep/er": (b"3", 0o400)}, id="chosen keys under other names"),
+        pytest.param({"secret": {"secretName": "keys", "items": [{"key": "password", "path": "p", "mode": 0o600}]}},
+                     {"p": (b"sesame", 0o600)}, id="a Secret decoded, with a mode of its own"),
+        pytest.param({"secret": {"secretName": "absent", "optional": True}}, {}, id="optional and missing: empty"),
+        pytest.param({"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+                     {"labels": (b'app="web"', 0o644)}, id="the pod's labels"),
+        pytest.param({"configMap": {"name": "settings", "items": [{"key": "size", "path": "../../etc/passwd"}]}}, {},
+                     id="a path that leads out is left out"),
+    ],
+)  # fmt: skip
+def test_which_files_it_has(volume: dict, expected: dict) -> None:
+    assert files(**volume) == expected
+
+
+def test_what_is_missing_holds_the_pod_back_and_is_told_once() -> None:
+    view = pods.view(pods.document(volumes=[{"name": "v", "secret": {"secretName": "absent"}}]))
+    now = Moment(0.0, 0.0)
+    first = step(view, PodLife(live=True), [], now=now, host=HOST)
+    assert first.action is None
+    assert [(n.reason, n.message) for n in first.notes] == [("FailedMount", 'MountVolume.SetUp failed for volume "v" : secret "absent" not found')]
+    assert step(view, first.life, [], now=now, host=HOST).notes == ()
+
+
+def test_volumes_are_made_before_the_sandbox_and_again_when_their_content_changed() -> None:
+    view = pods.view(pods.document(volumes=[{"name": "v", "configMap": {"name": "settings"}}]))
+    now = Moment(0.0, 0.0)
+    action = step(view, PodLife(live=True), [], now=now, host=HOST).action
+    assert isinstance(action, life.PrepareVolumes)
+    made = PodLife(live=True, volumes=action.fingerprint)
+    assert isinstance(step(view, made, [], now=now, host=HOST).action, life.CreateSandbox)
+    changed = Host(volume_root="/disk", configs={("ConfigMap", "default", "settings"): {"data": {"color": "red"}}})
+    assert isinstance(step(view, made, [], now=now, host=changed).action, life.PrepareVolumes)
+
+
+def test_not_arrived_yet_is_no_error() -> None:
+    assert planned(configMap={"name": "later"}) == Waiting("ContainerCreating", 'waiting for configmap "later" from the master')
+
+
+def test_what_containers_see_of_them() -> None:
+    mounts = [
+        {"name": "v", "mountPath": "/etc/v"},
+        {"name": "e", "mountPath": "/e", "subPath": "part"},
+        {"name": "e", "mountPath": "/bad", "subPath": "../.."},
+        {"name": "kube-api-access-x", "mountPath": "/var/run/secrets"},
+    ]
+    made = pods.document(
+        volumes=[{"name": "v", "configMap": {"name": "settings"}}, {"name": "e", "emptyDir": {}}, {"name": "kube-api-access-x", "projected": {}}],
+        containers=[pods.container("app", volumeMounts=mounts)],
+    )
+    view = pods.view(made)
+    assert list(volumes.mounts(view, view.spec.containers[0], HOST)) == [
+        Mount("/disk/uid-web/volumes/v", "/etc/v", read_only=True),
+        Mount("/disk/uid-web/volumes/e/part", "/e"),
+    ]
+    assert unsupported.blocking(made) == []
+
+
+# On the disk.
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> FolderVolumes:
+    return FolderVolumes(str(tmp_path / "disk"), str(tmp_path / "memory"), SeededRng(1))
+
+
+def made_of(tmp_path: Path, **content: str) -> volumes.Files:
+    entries = tuple((name.replace("__", "/"), text.encode(), 0o640) for name, text in content.items())
+    return volumes.Files("v", str(tmp_path / "disk" / "uid-web" / "volumes" / "v"), entries)
+
+
+def test_files_change_all_at_once(tmp_path: Path, folders: FolderVolumes) -> None:
+    first = made_of(tmp_path, color="blue", deep__size="3")
+    folders.prepare((first,))
+    path = Path(first.path)
+    assert (path / "color").read_text() == "blue" and (path / "deep" / "size").read_text() == "3"
+    assert (path / "color").stat().st_mode & 0o777 == 0o640
+    before = os.readlink(path / "..data")
+    folders.prepare((first,))
+    assert os.readlink(path / "..data") == before, "nothing changed, nothing is written"
+    folders.prepare((made_of(tmp_path, color="red"),))
+    assert (path / "color").read_text() == "red"
+    assert sorted(entry.name for entry in path.iterdir()) == sorted(["..data", "color", os.readlink(path / "..data")])
+
+
+def test_a_pods_volumes_go_with_it_and_nothing_else(tmp_path: Path, folders: FolderVolumes) -> None:
+    other = tmp_path / "srv"
+    other.mkdir()
+    (other / "keep").write_text("kept")
+    empty = volumes.EmptyDir("e", str(tmp_path / "memory" / "uid-web" / "volumes" / "e"))
+    folders.prepare((made_of(tmp_path, a="1"), empty, volumes.HostPath("h", str(other), "Directory")))
+    Path(empty.path, "link").symlink_to(other)
+    assert Path(empty.path).stat().st_mode & 0o777 == 0o777
+    folders.discard("uid-web")
+    folders.discard("uid-web")
+    folders.discard("../srv")
+    assert list((tmp_path / "disk").iterdir()) == list((tmp_path / "memory").iterdir()) == []
+    assert (other / "keep").read_text() == "kept"
+
+
+def test_a_hostpath_of_the_wrong_type_is_told(tmp_path: Path, folders: FolderVolumes) -> None:
+    with pytest.raises(RuntimeFault, match="hostPath type check failed"):
+        folders.prepare((volumes.HostPath("h", str(tmp_path / "absent"), "Directory"),))
+    folders.prepare((volumes.HostPath("h", str(tmp_path / "made"), "DirectoryOrCreate"),))
+    assert (tmp_path / "made").is_dir()
+
+
+def test_secret_content_is_not_shown() -> None:
+    assert "sesame" not in repr(planned(secret={"secretName": "keys"}))
