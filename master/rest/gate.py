@@ -4,11 +4,14 @@ Owns the listening socket, the TLS handshake and the bounds on both; who speaks 
 connection is counted from its first packet on; over a bound it is closed at once, and what is already open is not touched.
 
     TCP accepted ── over a bound ──► closed
-        │ counted, not yet read from
+        │ counted, not yet read from; waits in line for its handshake
         ▼
-    TLS handshake ── too many at once, wrong certificate, garbage, 10 s ──► closed, one line a minute and address
+    TLS handshake ── wrong certificate, garbage, 10 s with the waiting ──► closed, one line a minute and address
         ▼
     the HTTP connection, with its caller (from the client certificate) set
+
+Handshakes at the same time are bounded, in all and to half of that for one address: so a burst of clients waits in line, while an
+address that opens connections and says nothing stands in its own way only.
 
 Subtle: asyncio hands over bytes that came with the end of the handshake before `start_tls` returns, so the arrival keeps
 them until there is an HTTP connection to give them to.
@@ -38,7 +41,8 @@ KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_TRIES = 30, 10, 3
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """How much strangers may take. per_address: of all connections; handshakes: at the same time."""
+    """How much strangers may take. per_address: of all connections; handshakes: at the same time, of one address half of it.
+    handshake_s: from the connection's first packet on."""
 
     connections: int = 4096
     per_address: int = 2048
@@ -98,7 +102,8 @@ class Gate:
         self._complaints = complaints
         self._open: Counter[str] = Counter()
         self._total = 0
-        self._handshakes = 0
+        self._handshakes = asyncio.Semaphore(bounds.handshakes)
+        self._in_line: dict[str, asyncio.Semaphore] = {}
         self._group: TaskGroup | None = None
         self._server: asyncio.Server | None = None
 
@@ -139,7 +144,7 @@ class Gate:
         _notice_death(transport)
         self._total += 1
         self._open[address] += 1
-        self._handshakes += 1
+        self._in_line.setdefault(address, asyncio.Semaphore(max(1, self._bounds.handshakes // 2)))
         self._group.start(self._shake_hands(arrival, transport, address), name=f"tls-{address}")
 
     def _refusal(self, address: str) -> str:
@@ -147,8 +152,6 @@ class Gate:
             return f"{self._total} connections are open"
         if self._open[address] >= self._bounds.per_address:
             return f"{self._open[address]} connections from this address are open"
-        if self._handshakes >= self._bounds.handshakes:
-            return f"{self._handshakes} handshakes are under way"
         return ""
 
     def _left(self, address: str) -> None:
@@ -156,14 +159,16 @@ class Gate:
         self._open[address] -= 1
         if not self._open[address]:
             del self._open[address]
+            del self._in_line[address]
 
     async def _shake_hands(self, arrival: _Arrival, transport: asyncio.Transport, address: str) -> None:
         entered = False
         try:
-            tls = await asyncio.get_running_loop().start_tls(
-                transport, arrival, self._context, server_side=True,
-                ssl_handshake_timeout=self._bounds.handshake_s, ssl_shutdown_timeout=2.0,
-            )  # fmt: skip
+            async with asyncio.timeout(self._bounds.handshake_s), self._in_line[address], self._handshakes:
+                tls = await asyncio.get_running_loop().start_tls(
+                    transport, arrival, self._context, server_side=True,
+                    ssl_handshake_timeout=self._bounds.handshake_s, ssl_shutdown_timeout=2.0,
+                )  # fmt: skip
             if tls is None or arrival.lost:
                 return
             guest = self._guest()
@@ -174,10 +179,11 @@ class Gate:
             guest.connection_made(tls)
             if arrival.early:
                 guest.data_received(arrival.early)
-        except (OSError, TimeoutError) as error:
+        except TimeoutError:
+            self._complaints.about(address, "https-handshake-failed", f"not done within {self._bounds.handshake_s:g} s")
+        except OSError as error:
             self._complaints.about(address, "https-handshake-failed", error or type(error).__name__)
         finally:
-            self._handshakes -= 1
             if not entered:
                 self._left(address)
                 transport.abort()

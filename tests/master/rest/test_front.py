@@ -605,20 +605,34 @@ def test_what_is_not_tls_is_refused_and_logged_once(caplog: pytest.LogCaptureFix
     assert sum("https-handshake-failed" in record.message for record in caplog.records) == 1
 
 
-def test_half_open_connections_are_bounded_and_closed_in_time() -> None:
+def test_half_open_connections_are_closed_in_time_and_hold_up_no_other_address() -> None:
     async def scenario(server: Served) -> None:
         silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(8)]
-        assert await silent[-1][0].read() == b""  # over the bound: closed at once
-        for reader, _ in silent[:4]:
+        elsewhere = aiohttp.TCPConnector(ssl=client_tls(None), local_addr=("127.0.0.2", 0))
+        async with aiohttp.ClientSession(connector=elsewhere) as other, asyncio.timeout(0.4):
+            async with other.get(server.url("/livez")) as answer:
+                assert await answer.text() == "ok"
+        for reader, writer in silent:
             try:
-                assert await reader.read() == b""  # never said anything: closed in time
+                assert await reader.read() == b""  # never said anything
             except ConnectionError:
                 pass
-        assert await server.get("/livez") == "ok"
-        for _, writer in silent:
             writer.close()
+        assert await server.get("/livez") == "ok"
 
     run(scenario, FrontSettings(bounds=Bounds(handshakes=4, handshake_s=0.5)))
+
+
+def test_a_burst_of_clients_waits_in_line() -> None:
+    async def scenario(server: Served) -> None:
+        async def one() -> str:
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=client_tls(None))) as client:
+                async with client.get(server.url("/livez")) as answer:
+                    return await answer.text()
+
+        assert await asyncio.gather(*(one() for _ in range(30))) == ["ok"] * 30
+
+    run(scenario, FrontSettings(bounds=Bounds(handshakes=2)))
 
 
 def test_too_many_connections_are_refused_and_those_that_are_open_stay() -> None:
