@@ -45,6 +45,7 @@ class Facts(msgspec.Struct, frozen=True):
     unfinished: dict[str, int]
     bounds: rollout.Limits
     left_behind: int = 0
+    counts: deployment_status.Counts = deployment_status.Counts()
 
     @property
     def all(self) -> list[ReplicaSet]:
@@ -94,7 +95,7 @@ def reconcile(view: ReadView, key: Ref, now: float) -> Outcome:
     if number and deployment.metadata.annotations.get(revisions.REVISION) != str(number):
         changes.append(_patch_annotations(deployment, number))
     status = deployment_status.compute(
-        deployment, facts.all, facts.new, least=facts.bounds.least, progress=_progress(facts, plan), now=now
+        deployment, facts.counts, facts.new, least=facts.bounds.least, progress=_progress(facts, plan), now=now
     )
     patch = deployment_status.patch(deployment.status, status)
     if patch is not None:
@@ -112,19 +113,25 @@ def _facts(view: ReadView, deployment: Deployment, sets: list[ReplicaSet], *, no
     old = [item for item in revisions.by_age(sets) if new is None or item.metadata.uid != new.metadata.uid]
     single = replicaset.at_most_one(deployment.spec.template)
     sizes, unfinished, mine = {}, {}, []
+    replicas = updated = ready = 0
     for item in sets:
         name = item.metadata.name
         pods = [pod for pod in view.owned(Pod, "pods", item.metadata.uid) if not pod.finished]
         active = [pod for pod in pods if replicaset.is_active(pod)]
         available = sum(replicaset.available_in_s(pod, item.spec.min_ready_seconds, now) == 0 for pod in active)
+        replicas += len(active)
+        ready += sum(pod.ready for pod in active)
         sizes[name] = rollout.Size(name, item.spec.replicas, len(pods if single else active), available)
         unfinished[name] = len(pods)
+        updated = len(active) if item is new else updated
         mine += [pod.metadata.uid for pod in pods]
     left = 0
     if single:
         selector = selectors.of(deployment.spec.selector)
         left = replicaset.left_behind(view, selector, deployment.metadata.namespace, mine=mine)
-    return Facts(deployment, new, old, sizes, unfinished, _bounds(deployment, single), left)
+    available, wanted = (sum(getattr(size, field) for size in sizes.values()) for field in ("available", "wanted"))
+    counts = deployment_status.Counts(replicas, updated, ready, available, wanted)
+    return Facts(deployment, new, old, sizes, unfinished, _bounds(deployment, single), left, counts)
 
 
 def _bounds(deployment: Deployment, single: bool) -> rollout.Limits:
@@ -154,7 +161,7 @@ def _plan(facts: Facts) -> Plan:
     if _was_scaled(facts):
         return Plan(sizes=_scaled(facts), moving=False)
     plan = _recreate(facts) if deployment.spec.strategy.type == "Recreate" else _roll(facts)
-    if plan == Plan() and deployment_status.complete(deployment, deployment_status.counts(deployment, facts.all, facts.new)):
+    if plan == Plan() and deployment_status.complete(deployment, deployment_status.counted(deployment, facts.counts)):
         return Plan(prune=revisions.expired(deployment, facts.old))
     return plan
 
@@ -177,7 +184,7 @@ def _scaled(facts: Facts) -> dict[str, int]:
         latest = active[0] if active else facts.new or (facts.old[-1] if facts.old else None)
         return {latest.metadata.name: desired} if latest is not None else {}
     new = facts.new
-    if new is not None and new.spec.replicas == desired == new.status.available_replicas:
+    if new is not None and new.spec.replicas == desired == facts.size(new).available:
         return {item.metadata.name: 0 for item in facts.active_old} | {new.metadata.name: desired}
     if facts.deployment.spec.strategy.type == "Recreate":
         return {item.metadata.name: item.spec.replicas for item in active}
@@ -317,7 +324,7 @@ def _reason(facts: Facts, item: ReplicaSet, size: int) -> tuple[str, str]:
     name, before = facts.deployment.metadata.name, item.spec.replicas
     if size == before:
         return "Annotate", f"it records the revision and size that Deployment {name} asks for"
-    available = sum(s.status.available_replicas for s in facts.all)
+    available = facts.counts.available
     rule = "ScaleUp" if size > before else "ScaleDown"
     which = "new" if item is facts.new else "old"
     return rule, (
@@ -370,21 +377,29 @@ def of_set(view: ReadView, seen: Seen) -> list[Ref]:
 
 
 def of_pod(view: ReadView, seen: Seen) -> list[Ref]:
-    """A pod's end may be what a Recreate, or an update of pods that must be at most one, waits for."""
-    old = seen.old
-    if not isinstance(old, Pod) or (isinstance(seen.new, Pod) and not seen.new.finished):
+    """Pods are counted, so what counts of one concerns its Deployment; and an end may be what others wait for."""
+    if _counts_as(seen.old) == _counts_as(seen.new):
         return []
     keys: dict[Ref, None] = {}
-    owner = old.metadata.controller
-    item = view.get(ReplicaSet, Ref(SETS, owner.name, seen.ref.namespace)) if owner is not None else None
-    controller = item.metadata.controller if item is not None else None
-    if controller is not None and controller.kind == "Deployment":
-        keys[Ref(RESOURCE, controller.name, seen.ref.namespace)] = None
+    for version in seen.versions:
+        owner = version.metadata.controller  # type: ignore[attr-defined]
+        item = view.get(ReplicaSet, Ref(SETS, owner.name, seen.ref.namespace)) if owner is not None else None
+        controller = item.metadata.controller if item is not None else None
+        if controller is not None and controller.kind == "Deployment":
+            keys[Ref(RESOURCE, controller.name, seen.ref.namespace)] = None
     if replicaset.may_free_a_place(seen):
         for candidate in view.list(Deployment, RESOURCE, seen.ref.namespace):
-            if selectors.of(candidate.spec.selector).matches(old.metadata.labels):
+            if selectors.of(candidate.spec.selector).matches(seen.old.metadata.labels):  # type: ignore[union-attr]
                 keys[Ref(RESOURCE, candidate.metadata.name, seen.ref.namespace)] = None
     return list(keys)
+
+
+def _counts_as(pod: meta.View | None) -> tuple[object, ...] | None:
+    """All of a pod that a Deployment's numbers depend on."""
+    if not isinstance(pod, Pod):
+        return None
+    owner = pod.metadata.controller
+    return owner.uid if owner is not None else "", pod.finished, pod.metadata.deletion_timestamp is not None, pod.ready
 
 
 CONTROLLER = Controller(

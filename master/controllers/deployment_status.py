@@ -51,17 +51,30 @@ def _condition(kind: str, status: str, reason: str, message: str, now: float) ->
     return Condition(kind, status, reason, message, last_transition_time=at, last_update_time=at)
 
 
-def counts(deployment: Deployment, sets: list[ReplicaSet], new: ReplicaSet | None) -> DeploymentStatus:
-    """The numbers, with the conditions as they were."""
-    available = sum(s.status.available_replicas for s in sets)
+class Counts(msgspec.Struct, frozen=True):
+    """Pods that are neither finished nor terminating, as they are now. updated: of those, the ones of the newest template.
+    wanted: what all sets together want.
+
+    Subtle: they are counted from the pods. The sets' own statuses come later, and would call a rollout complete while a pod of an
+    old template is still there."""
+
+    replicas: int = 0
+    updated: int = 0
+    ready: int = 0
+    available: int = 0
+    wanted: int = 0
+
+
+def counted(deployment: Deployment, counts: Counts) -> DeploymentStatus:
+    """The status with these numbers, and with the conditions as they were."""
     return msgspec.structs.replace(
         deployment.status,
         observed_generation=deployment.metadata.generation,
-        replicas=sum(s.status.replicas for s in sets),
-        updated_replicas=new.status.replicas if new is not None else 0,
-        ready_replicas=sum(s.status.ready_replicas for s in sets),
-        available_replicas=available,
-        unavailable_replicas=max(0, sum(s.spec.replicas for s in sets) - available),
+        replicas=counts.replicas,
+        updated_replicas=counts.updated,
+        ready_replicas=counts.ready,
+        available_replicas=counts.available,
+        unavailable_replicas=max(0, counts.wanted - counts.available),
     )
 
 
@@ -124,10 +137,10 @@ def _progressing(
 
 
 def compute(
-    deployment: Deployment, sets: list[ReplicaSet], new: ReplicaSet | None, *, least: int, progress: Progress | None, now: float
+    deployment: Deployment, counts: Counts, new: ReplicaSet | None, *, least: int, progress: Progress | None, now: float
 ) -> DeploymentStatus:
     """The status to report. progress None: the rollout stands still (paused, scaling, being deleted): only counts and Available."""
-    status = counts(deployment, sets, new)
+    status = counted(deployment, counts)
     conditions = set_condition(status.conditions, _available(deployment, status, least, now))
     if progress is not None and progress.reason:
         tracked = deployment.spec.progress_deadline_seconds not in (None, NO_DEADLINE)
