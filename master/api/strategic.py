@@ -255,7 +255,8 @@ def _kind(item: Any) -> type:
 def _without_directives(value: Any) -> Any:
     """A value that is new to the document: its directives and nulls have nothing to speak about."""
     if isinstance(value, list):
-        return [_without_directives(item) for item in value if not (isinstance(item, dict) and item.get(DIRECTIVE) in ("delete", "replace"))]
+        spoken = [item for item in value if not (isinstance(item, dict) and item.get(DIRECTIVE) in ("delete", "replace"))]
+        return [_without_directives(item) for item in spoken]
     if not isinstance(value, dict):
         return value
     if value.get(DIRECTIVE) == "delete":

@@ -283,9 +283,8 @@ def _zero(node: Node) -> Any:
 
 
 def _wrong(value: Any, node: Node, path: Path, owner: Node) -> _Mismatch:
-    integer = node.type is Type.INTEGER
-    where = _text(path, indices=False)
-    return _Mismatch(f"json: cannot unmarshal {_word(value, integer=integer)} into Go struct field {owner.name}.{where} of type {_go(node)}")
+    word = _word(value, integer=node.type is Type.INTEGER)
+    return _Mismatch(f"json: cannot unmarshal {word} into Go struct field {owner.name}.{_text(path, indices=False)} of type {_go(node)}")
 
 
 def _word(value: Any, *, integer: bool = False) -> str:
