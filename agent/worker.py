@@ -40,6 +40,8 @@ class Worker:
     def __init__(self, uid: str, assignment: Assignment | None, tools: Tools, *, finished: str = "") -> None:
         """assignment None: an orphan, of which nothing is known; it is ended at once."""
         self.uid = uid
+        self._who = uid
+        """For the log: the pod's namespace and name, once they are known."""
         self.assignment = assignment
         self._tools = tools
         self._life = PodLife(finished=finished)
@@ -92,6 +94,7 @@ class Worker:
         return Look(self.assignment.pod, self._life, self._observed)
 
     def _take(self, assignment: Assignment) -> None:
+        self._who = f"{assignment.pod.metadata.namespace}/{assignment.pod.metadata.name}"
         self._life = replace(self._life, live=self._life.live or assignment.live, blocked=assignment.blocked)
 
     def _interrupt(self) -> None:
@@ -139,7 +142,7 @@ class Worker:
                 self._tools.sink.happened(self.uid, note)
         forward = step(assignment.pod, self._life, observed, now=now, host=host)
         if forward.life.finished and not self._life.finished:
-            log.info("pod-finished uid=%s phase=%s", self.uid, forward.life.finished)
+            log.info("pod-finished pod=%s phase=%s", self._who, forward.life.finished)
             self._tools.sink.finished(self.uid, forward.life.finished)
         self._life, document = status.build(Scene(assignment.pod, forward.life, observed, now, host))
         self._tell(forward.notes)
@@ -168,7 +171,7 @@ class Worker:
         if self._tools.volumes is not None:
             # A big volume takes long to remove; in a thread, which no simulation has since it has no volumes.
             await asyncio.to_thread(self._tools.volumes.discard, self.uid)
-        log.info("pod-gone uid=%s", self.uid)
+        log.info("pod-gone pod=%s uid=%s", self._who, self.uid)
         self._tools.sink.gone(self.uid, confirmed=assignment is not None and not self._life.forgotten)
 
     async def _rest(self, until: float | None) -> None:
@@ -187,7 +190,7 @@ class Worker:
                 async with asyncio.timeout(None) as self._scope:
                     outcome = await self._operations.perform(action, self._observed)
             except TimeoutError:
-                log.info("operation-broken-off uid=%s what=%s", self.uid, type(action).__name__)
+                log.info("operation-broken-off pod=%s what=%s", self._who, type(action).__name__)
                 return
             finally:
                 self._scope = None
@@ -196,9 +199,9 @@ class Worker:
         took_s = self._now().mono - began_s
         what = type(action).__name__
         if outcome.error:
-            log.warning("operation-failed uid=%s what=%s kind=%s why=%s", self.uid, what, outcome.kind, outcome.error)
+            log.warning("operation-failed pod=%s what=%s kind=%s why=%s", self._who, what, outcome.kind, outcome.error)
         else:
-            log.info("operation uid=%s what=%s took_ms=%d", self.uid, what, took_s * 1000)
+            log.info("operation pod=%s what=%s took_ms=%d", self._who, what, took_s * 1000)
         pod = self.assignment.pod if self.assignment is not None else _NOBODY
         self._life, notes = learn.learn(pod, self._life, action, outcome=replace(outcome, took_s=took_s), now=self._now())
         self._tell(notes)

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from agent.lifecycle import volumes
 from agent.lifecycle.life import Note
 
-POD_FIELDS = ("activeDeadlineSeconds", "readinessGates", "dnsConfig", "hostAliases", "resourceClaims", "runtimeClassName")
+POD_FIELDS = (
+    "activeDeadlineSeconds", "readinessGates", "dnsConfig", "hostAliases", "resourceClaims", "runtimeClassName", "imagePullSecrets",
+)  # fmt: skip
 POD_FLAGS = ("hostPID", "hostIPC", "shareProcessNamespace", "setHostnameAsFQDN")
 CONTAINER_FIELDS = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "volumeDevices")
 POD_SECURITY = ("fsGroup", "supplementalGroups", "sysctls", "seLinuxOptions", "seccompProfile", "runAsNonRoot")
