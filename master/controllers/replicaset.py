@@ -17,7 +17,7 @@ from common.clock import parse_rfc3339
 from common.errors import BadRequest, SteersmanError
 from common.objects import meta, selectors
 from common.objects.pod import Pod
-from common.objects.workloads import ReplicaSet, ReplicaSetStatus
+from common.objects.workloads import Deployment, ReplicaSet, ReplicaSetStatus
 from master.api.contract import (
     Actor, CreateObject, DeleteObject, Document, ObjectChange, PatchObject, Ref, Role,
 )  # fmt: skip
@@ -42,12 +42,28 @@ def at_most_one(template: Document) -> bool:
 
 
 def left_behind(view: ReadView, selector: selectors.Selector, namespace: str, *, mine: list[str]) -> int:
-    """At-most-one pods that match and may still run, though they belong to somebody else: a former owner of that name."""
+    """At-most-one pods that match and may still run, though their owner is gone or they are on their way out: those of a
+    former workload of that name. The pods of another living workload do not count, however its selector overlaps."""
     return sum(
         pod.metadata.annotations.get(AT_MOST_ONE) == "true" and not pod.finished and pod.metadata.uid not in mine
-        and selector.matches(pod.metadata.labels)
+        and selector.matches(pod.metadata.labels) and (pod.metadata.deletion_timestamp is not None or not _is_owned(view, pod))
         for pod in view.list(Pod, "pods", namespace)
     )  # fmt: skip
+
+
+def _is_owned(view: ReadView, pod: Pod) -> bool:
+    """Its ReplicaSet stands, and so does that one's Deployment, if it has one."""
+    owner = pod.metadata.controller
+    if owner is None or owner.kind != "ReplicaSet":
+        return True
+    item = view.get(ReplicaSet, Ref(RESOURCE, owner.name, pod.metadata.namespace))
+    if item is None or item.metadata.uid != owner.uid or item.metadata.deletion_timestamp is not None:
+        return False
+    parent = item.metadata.controller
+    if parent is None or parent.kind != "Deployment":
+        return True
+    found = view.get(Deployment, Ref("deployments.apps", parent.name, pod.metadata.namespace))
+    return found is not None and found.metadata.uid == parent.uid and found.metadata.deletion_timestamp is None
 
 
 def is_active(pod: Pod) -> bool:

@@ -37,6 +37,7 @@ def mine(owner, name, **options):
 
 
 OWNER = replica_set()
+OTHER = replica_set("other")
 ALONE = replica_set(template=SINGLE, replicas=1)
 
 
@@ -53,6 +54,10 @@ ALONE = replica_set(template=SINGLE, replicas=1)
         pytest.param(ALONE, [], 1, id="a pod that must be at most one and is gone is made anew"),
         pytest.param(ALONE, [pod("a", owner=replica_set("former"), deleted=GONE, annotations={"steersman.io/at-most-one": "true"})], 0,
                      id="such a pod of a former owner keeps its place too"),
+        pytest.param(ALONE, [pod("a", owner=replica_set("former"), annotations={"steersman.io/at-most-one": "true"})], 0,
+                     id="so does one whose owner has just gone"),
+        pytest.param(ALONE, [OTHER, pod("a", owner=OTHER, annotations={"steersman.io/at-most-one": "true"})], 1,
+                     id="such a pod of another living owner takes no place here"),
         pytest.param(OWNER, [pod("a", owner=replica_set("other"))], 3, id="the pods of others do not count"),
         pytest.param(replica_set(replicas=0), [], 0, id="it may want none"),
         pytest.param({**OWNER, "metadata": {**OWNER["metadata"], "deletionTimestamp": GONE}}, [], 0, id="one that is being deleted makes none"),
