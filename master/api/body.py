@@ -1,7 +1,8 @@
 """Bounded decoding of request bodies: JSON, YAML, and the one protobuf message that the clients need.
 
-Bytes from the network enter the master's documents here. Everything is bounded: bytes, depth, and what YAML's
-aliases may expand to. Duplicate fields, which a plain decoder hides, are found on demand.
+Bytes from the network enter the master's documents here. Everything is bounded, because the master's one event loop waits
+meanwhile: bytes, depth, and how many objects and lists there are. YAML has a module of its own (`yaml_body.py`).
+Duplicate fields, which a plain decoder hides, are found on demand, by a second and slower decoder.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import json
 from typing import Any
 
 import msgspec
-import yaml
 
 from common.errors import BadRequest, TooLarge, UnsupportedMediaType
+from master.api import yaml_body
 
 MAX_BYTES = 3 * 1024 * 1024
-MAX_DEPTH = 100
+MAX_DEPTH = yaml_body.MAX_DEPTH
+MAX_COLLECTIONS = 100_000
+"""Objects and lists in one body: the largest object that the store takes has far fewer, and each costs time."""
+MAX_PROTOBUF_BYTES = 64 * 1024
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _PROTOBUF_MAGIC = b"k8s\0"
 
@@ -38,8 +42,11 @@ def decode(body: bytes, content_type: str, *, max_bytes: int = MAX_BYTES, find_d
     if kind in ("", "*/*", "application/json", "text/plain") or kind.endswith("+json"):
         return _json(body, find_duplicates=find_duplicates)
     if kind in ("application/yaml", "text/yaml", "application/x-yaml") or kind.endswith("+yaml"):
-        return _yaml(body, find_duplicates=find_duplicates)
+        document, duplicates = yaml_body.decode(body)
+        return Body(document, duplicates if find_duplicates else ())
     if kind == PROTOBUF:
+        if len(body) > MAX_PROTOBUF_BYTES:
+            raise TooLarge(f"Request entity too large: limit is {MAX_PROTOBUF_BYTES} for {PROTOBUF}")
         return Body(_protobuf(body))
     raise UnsupportedMediaType(
         f"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, {PROTOBUF}"
@@ -51,17 +58,23 @@ def _json(body: bytes, *, find_duplicates: bool) -> Body:
         document = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
         raise BadRequest(f"the object provided is unrecognized: {error}") from None
+    except UnicodeDecodeError:
+        raise BadRequest("the object provided is unrecognized: its text is not UTF-8") from None
     except RecursionError:
         raise BadRequest(f"the object provided is nested more than {MAX_DEPTH} levels deep") from None
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-        _check_depth(document)
+        _check_bounds(document)
     return Body(document, _duplicates_of_json(body) if find_duplicates else ())
 
 
-def _check_depth(document: Any) -> None:
-    level, depth = [document], 0
+def _check_bounds(document: Any) -> None:
+    """Level by level, not recursive: this is what keeps everything after it from recursing too deep."""
+    level, depth, count = [document], 0, 0
     while level:
         depth += 1
+        count += len(level)
+        if count > MAX_COLLECTIONS:
+            raise TooLarge(f"the object provided has more than {MAX_COLLECTIONS} objects and lists in it")
         if depth > MAX_DEPTH:
             raise BadRequest(f"the object provided is nested more than {MAX_DEPTH} levels deep")
         level = [
@@ -108,58 +121,6 @@ def _paths(value: Any, place: str = "") -> list[str]:
     return found
 
 
-class _Loader(yaml.CSafeLoader):
-    """YAML as JSON knows it: times stay text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, regex) for tag, regex in pairs if not tag.endswith(":timestamp")]
-    for first, pairs in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _yaml(body: bytes, *, find_duplicates: bool) -> Body:
-    try:
-        _check_events(body)
-        node = yaml.compose(body, Loader=_Loader)
-        document = yaml.load(body, Loader=_Loader)  # noqa: S506 - a safe loader, see above
-    except yaml.YAMLError as error:
-        raise BadRequest(f"error converting YAML to JSON: yaml: {str(error).splitlines()[0]}") from None
-    except (ValueError, TypeError) as error:
-        raise BadRequest(f"error converting YAML to JSON: yaml: {error}") from None
-    return Body(document, tuple(_paths_of_node(node)) if find_duplicates and node is not None else ())
-
-
-def _check_events(body: bytes) -> None:
-    """Before anything is built: no aliases, which could expand without bound, and no deep nesting."""
-    depth = 0
-    for event in yaml.parse(body, Loader=_Loader):
-        if isinstance(event, yaml.AliasEvent):
-            raise BadRequest("the YAML provided has aliases, which are not accepted: write the values out")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise BadRequest(f"the object provided is nested more than {MAX_DEPTH} levels deep")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-
-
-def _paths_of_node(node: yaml.Node, place: str = "") -> list[str]:
-    found: list[str] = []
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            path = f"{place}.{key.value}".lstrip(".")
-            if key.value in seen:
-                found.append(path)
-            seen.add(key.value)
-            found += _paths_of_node(value, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for i, child in enumerate(node.value):
-            found += _paths_of_node(child, f"{place}[{i}]")
-    return found
-
-
 def _protobuf(body: bytes) -> dict[str, Any]:
     """DeleteOptions alone: what typed clients send along with a DELETE. Kubernetes' envelope is the magic, then
     `runtime.Unknown{1: TypeMeta{1: apiVersion, 2: kind}, 2: raw}`."""
@@ -169,7 +130,8 @@ def _protobuf(body: bytes) -> dict[str, Any]:
     meta = _fields(_bytes(unknown.get(1, b"")))
     kind = _bytes(meta.get(2, b"")).decode(errors="replace")
     if kind != "DeleteOptions":
-        raise UnsupportedMediaType(f"a {kind or 'body'} in protobuf is not accepted - accepted media types include: application/json, application/yaml")
+        accepted = "accepted media types include: application/json, application/yaml"
+        raise UnsupportedMediaType(f"a {kind[:64] or 'body'} in protobuf is not accepted - {accepted}")
     raw = _fields(_bytes(unknown.get(2, b"")))
     document: dict[str, Any] = {"kind": kind, "apiVersion": _bytes(meta.get(1, b"v1")).decode(errors="replace")}
     if 1 in raw:

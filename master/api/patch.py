@@ -18,8 +18,10 @@ from common.errors import BadRequest, FieldCause, Invalid, TooLarge
 from master.api.contract import Document
 
 MAX_OPERATIONS = 10_000
-MAX_COPIED = 1_000_000
-"""Values that all `copy` operations of a patch may copy together: a few of them could double a document each."""
+MAX_MOVED = 100_000
+"""Values that all `copy` and `move` operations of a patch may touch together: each copy could double a document."""
+MAX_DEPTH = 100
+"""Of a path, and of what a path and the value put there make together; what follows walks documents recursively."""
 
 REJECTED = "the server rejected our request due to an error in our request"
 
@@ -31,12 +33,10 @@ def json_patch(document: Document, operations: Any) -> Document:
     if len(operations) > MAX_OPERATIONS:
         raise TooLarge(f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}")
     patched: Any = copy.deepcopy(document)
-    copied = 0
+    left = MAX_MOVED
     for operation in operations:
-        if operation.get("op") == "copy":
-            copied += _count(_get(patched, _pointer(operation, "from")))
-            if copied > MAX_COPIED:
-                raise TooLarge(f"the copy operations of a JSON patch may copy {MAX_COPIED} values together")
+        if operation.get("op") in ("copy", "move"):
+            left -= _extent(_get(patched, _pointer(operation, "from")), room=MAX_DEPTH - len(_pointer(operation, "path")), left=left)
         patched = _apply(patched, operation)
     if not isinstance(patched, dict):
         raise _rejected("", "the patched document is not an object")
@@ -93,7 +93,10 @@ def _pointer(operation: dict[str, Any], field: str) -> list[str]:
     text = operation.get(field)
     if not isinstance(text, str) or (text and not text.startswith("/")):
         raise _rejected(str(text)[:256], f"operation {str(operation.get('op'))[:64]!r} needs {field!r}, a path that starts with /")
-    return [token.replace("~1", "/").replace("~0", "~") for token in text.split("/")[1:]]
+    tokens = text.split("/", MAX_DEPTH + 1)[1:]
+    if len(tokens) > MAX_DEPTH:
+        raise _rejected(text[:256], f"a path may have {MAX_DEPTH} parts")
+    return [token.replace("~1", "/").replace("~0", "~") for token in tokens]
 
 
 def _value(operation: dict[str, Any]) -> Any:
@@ -181,10 +184,20 @@ def _equal(left: Any, right: Any) -> bool:
     return left == right
 
 
-def _count(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + sum(map(_count, value.values()))
-    return 1 + sum(map(_count, value)) if isinstance(value, list) else 1
+def _extent(value: Any, *, room: int, left: int) -> int:
+    """How many values this is, level by level. Raises TooLarge beyond `left` values or `room` levels."""
+    level, count = [value], 0
+    while level:
+        count, room = count + len(level), room - 1
+        if count > left or room < -1:
+            raise TooLarge(f"what a JSON patch copies and moves may have {MAX_MOVED} values and {MAX_DEPTH} levels together")
+        level = [
+            child
+            for part in level
+            if isinstance(part, dict | list)
+            for child in (part.values() if isinstance(part, dict) else part)
+        ]
+    return count
 
 
 def _name(path: list[str]) -> str:

@@ -80,8 +80,16 @@ def test_a_json_patch_is_bounded_in_operations_and_in_what_it_copies() -> None:
         patch.json_patch({}, [{"op": "add", "path": "/a", "value": 1}] * 10_001)
     doubling = [{"op": "add", "path": "/a", "value": {}}]
     doubling += [{"op": "copy", "from": "/a", "path": f"/a/{n}"} for n in range(64)]
-    with pytest.raises(TooLarge, match="copy operations"):
+    with pytest.raises(TooLarge, match="copies and moves"):
         patch.json_patch({}, doubling)
+
+
+def test_a_json_patch_cannot_dig_deeper_than_a_document_may_be() -> None:
+    with pytest.raises(Invalid) as caught:
+        patch.json_patch({}, [{"op": "add", "path": "/a" * 101, "value": 1}])
+    assert "a path may have 100 parts" in caught.value.causes[0].message
+    with pytest.raises(TooLarge, match="copies and moves"):
+        patch.json_patch({"a": {}}, [{"op": "copy", "from": "", "path": "/a" * n} for n in range(1, 60)])
 
 
 @pytest.mark.parametrize(
