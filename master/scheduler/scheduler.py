@@ -58,6 +58,11 @@ class _Report(msgspec.Struct, frozen=True):
     trigger: int
 
 
+def _age(item: pods.Pod) -> tuple[str, int]:
+    """The order in which pods came, as far as it can still be told."""
+    return item.metadata.creation_timestamp, int(item.metadata.resource_version)
+
+
 class Scheduler:
     def __init__(self, door: Door, clock: Clock, rng: Rng, settings: Settings = Settings()) -> None:
         self._door = door
@@ -95,7 +100,7 @@ class Scheduler:
         self._snapshot, self._queue = Snapshot(), PendingQueue()
         for node in views.list(nodes.Node, "nodes"):
             self._snapshot.set_node(node)
-        for item in views.list(pods.Pod, "pods"):
+        for item in sorted(views.list(pods.Pod, "pods"), key=_age):
             self._take_over(f"pods/{item.metadata.namespace}/{item.metadata.name}", item)
         for placement in self._binding.values():
             if not self._snapshot.standing(placement.ask.key):
