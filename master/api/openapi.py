@@ -47,6 +47,17 @@ _DELETE = (
     ("dryRun", "string", "All: process everything, store nothing."),
 )
 
+_LOG = (
+    ("container", "string", "Whose log; needed when the pod has several."),
+    ("follow", "boolean", "Go on with what is written from now on."),
+    ("previous", "boolean", "The log of the container's previous run."),
+    ("timestamps", "boolean", "Begin each line with its time."),
+    ("tailLines", "integer", "Only so many lines from the end."),
+    ("sinceSeconds", "integer", "Only what is not older."),
+    ("sinceTime", "string", "Only what was written after this time."),
+    ("limitBytes", "integer", "Not more than so many bytes."),
+)
+
 
 def _paths_of_group() -> dict[str, list[Resource]]:
     found: dict[str, list[Resource]] = {}
@@ -124,19 +135,20 @@ def _add_paths(paths: Json, root: str, resource: Resource, names: set[str]) -> N
     kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
     if resource.namespaced:
         paths[everywhere] = {"get": _operation("list", kind, listed, _LIST)}
-    paths[collection] = {
-        "get": _operation("list", kind, listed, _LIST),
-        "post": _operation("post", kind, own, _ONE, body=own),
-        "delete": _operation("deletecollection", kind, STATUS, _LIST + _DELETE, body=DELETE_OPTIONS),
-        "parameters": _parameters(resource, item=False),
+    on_all = {
+        "list": ("get", _operation("list", kind, listed, _LIST)),
+        "create": ("post", _operation("post", kind, own, _ONE, body=own)),
+        "deletecollection": ("delete", _operation("deletecollection", kind, STATUS, _LIST + _DELETE, body=DELETE_OPTIONS)),
     }
-    paths[f"{collection}/{{name}}"] = {
-        "get": _operation("get", kind, own, ()),
-        "put": _operation("put", kind, own, _ONE, body=own),
-        "patch": _operation("patch", kind, own, _ONE, body=PATCH, types=PATCH_TYPES),
-        "delete": _operation("delete", kind, STATUS, _DELETE, body=DELETE_OPTIONS),
-        "parameters": _parameters(resource, item=True),
+    on_one = {
+        "get": ("get", _operation("get", kind, own, ())),
+        "update": ("put", _operation("put", kind, own, _ONE, body=own)),
+        "patch": ("patch", _operation("patch", kind, own, _ONE, body=PATCH, types=PATCH_TYPES)),
+        "delete": ("delete", _operation("delete", kind, STATUS, _DELETE, body=DELETE_OPTIONS)),
     }
+    for path, verbs, item in ((collection, on_all, False), (f"{collection}/{{name}}", on_one, True)):
+        served = {method: operation for verb, (method, operation) in verbs.items() if verb in resource.verbs}
+        paths[path] = {**served, "parameters": _parameters(resource, item=item)}
     for sub in resource.subresources:
         paths[f"{collection}/{{name}}/{sub.name}"] = _subresource(resource, sub, own, names)
 
@@ -148,7 +160,9 @@ def _subresource(resource: Resource, sub: Subresource, own: str, names: set[str]
     names.add(name)
     kind = {"group": group, "version": version, "kind": sub.kind or resource.kind}
     operations: Json = {"parameters": _parameters(resource, item=True)}
-    if "get" in sub.verbs:
+    if sub.name == "log":
+        operations["get"] = _operation("get", kind, "", _LOG)
+    elif "get" in sub.verbs:
         operations["get"] = _operation("get", kind, name, ())
     if "update" in sub.verbs:
         operations["put"] = _operation("put", kind, name, _ONE, body=name)
@@ -163,11 +177,13 @@ def _operation(
     action: str, kind: Json, answer: str, parameters: tuple[tuple[str, str, str], ...], *, body: str = "",
     types: tuple[str, ...] = ("application/json",),
 ) -> Json:  # fmt: skip
+    """answer: the definition that comes back; "" for plain text."""
+    content = {"application/json": {"schema": _reference(answer)}} if answer else {"text/plain": {"schema": {"type": "string"}}}
     operation: Json = {
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": kind,
         "parameters": [_query(*parameter) for parameter in parameters],
-        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": _reference(answer)}}}},
+        "responses": {"200": {"description": "OK", "content": content}},
     }
     if body:
         operation["requestBody"] = {"content": {media: {"schema": _reference(body)} for media in types}}
