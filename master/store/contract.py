@@ -53,6 +53,8 @@ class Record(msgspec.Struct, frozen=True):
 
 class Change(msgspec.Struct, frozen=True):
     """One write. value is None for a deletion; previous is None for a creation (and never None for a deletion).
+    In `history` and `change` it is also None when compaction has dropped that version (then created < revision); the write that
+    made a key's present version, and so its cause, is kept however old it is.
     `previous` is the value before this write, so that a watch with a selector can tell entering from leaving."""
 
     key: str
@@ -155,4 +157,4 @@ class Store(Protocol):
 
     async def restore(self, path: str) -> None:
         """Replace all content by a snapshot's; watches end with Expired. Raises BadRequest for a damaged file,
-        and then nothing has changed."""
+        and then nothing has changed. Revisions go on from the higher of the two: none is given out twice."""

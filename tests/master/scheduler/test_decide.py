@@ -16,6 +16,9 @@ from master.scheduler.snapshot import Snapshot
 from tests.master.scheduler.test_plugins import TAINT, ask, node, pod, snapshot
 
 
+UNREACHABLE = {"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"}
+
+
 def places(plan: Plan) -> dict[str, str]:
     return {placement.ask.name: placement.node for placement in plan.placed}
 
@@ -71,7 +74,7 @@ def crowded() -> Snapshot:
             "for scheduling.", id="more than any node has cannot be helped by preemption",
         ),
         pytest.param(
-            snapshot(*(node(name, ready="Unknown", taints=[{"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"}]) for name in "ab")),
+            snapshot(*(node(name, ready="Unknown", taints=[UNREACHABLE]) for name in "ab")),
             {"nodeSelector": {"disk": "ssd"}},
             "0/3 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 2 node(s) had untolerated taint "
             "{node.kubernetes.io/unreachable: }. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.",
@@ -97,7 +100,8 @@ def test_a_verdict_names_the_node_the_plugin_and_the_numbers() -> None:
 def test_why_a_pod_went_where_it_went() -> None:
     where = snapshot(node("c", unschedulable=True), standing=(pod("x", on="a", owner="rs"),))
     [placement] = decide([ask(owner="rs")], where.table).placed
-    assert explain.why_placed(placement) == "fits on 2 of 3 nodes; b scores 597 (TaintToleration 3×100, PodTopologySpread 2×100, NodeResourcesFit 1×97)"
+    why = "fits on 2 of 3 nodes; b scores 597 (TaintToleration 3×100, PodTopologySpread 2×100, NodeResourcesFit 1×97)"
+    assert explain.why_placed(placement) == why
     assert explain.scheduled(placement) == "Successfully assigned default/web to b"
 
 

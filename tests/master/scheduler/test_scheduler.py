@@ -211,7 +211,11 @@ async def test_a_successor_of_the_same_name_is_bound_as_itself(cluster: Cluster)
     assert await cluster.bound("web") == ["n1"]
 
 
-@pytest.mark.parametrize("error", [Unavailable("the disk is full"), Conflict("somebody was faster")], ids=["a store that is not ready", "a lost race"])
+@pytest.mark.parametrize(
+    "error",
+    [Unavailable("the disk is full"), Conflict("somebody was faster")],
+    ids=["a store that is not ready", "a lost race"],
+)
 def test_a_binding_that_fails_is_tried_again(error: Exception) -> None:
     @running
     async def test(cluster: Cluster) -> None:

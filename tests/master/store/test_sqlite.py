@@ -245,15 +245,15 @@ def test_a_failing_checkpoint_ends_the_process_too(path: Path, disk: type[Disk],
         died: list[bool] = []
         store = store_at(path, fatal=lambda: died.append(True))
         await store.open()
-        journal = store._journal
+        file = store._journal._file  # type: ignore[attr-defined]
         # The fault begins between the commit, which succeeds, and the checkpoint after it.
-        original = journal._checkpoint  # type: ignore[attr-defined]
+        original = file._checkpoint
 
         def fail_now() -> None:
             disk.fault = apsw.IOError
             original()
 
-        monkeypatch.setattr(journal, "_checkpoint", fail_now)
+        monkeypatch.setattr(file, "_checkpoint", fail_now)
         assert (await store.create("pods/a/x", b"1", CAUSE)).revision == 1
         while not died:
             await asyncio.sleep(0.001)
