@@ -15,7 +15,14 @@ from agent import joining
 from agent.link import Link
 from common.aio.tasks import TaskGroup
 from common.clock import SystemClock, SystemRng
-from common.errors import AlreadyExists, BadRequest, Conflict, Invalid, Timeout, Unauthorized
+from common.errors import (
+    AlreadyExists,
+    BadRequest,
+    Conflict,
+    Invalid,
+    Timeout,
+    Unauthorized,
+)
 from common.wire import codec, keys, zmq_transport
 from common.wire import messages as m
 from common.wire.transport import Dialer

@@ -28,7 +28,7 @@ def containers(cluster: Cluster, app: str) -> dict[str, tuple[str, int]]:
     """Per pod: the container's id, and how often it was restarted."""
     pods = cluster.json("get", "pods", "-l", f"app={app}")["items"]
     return {
-        p["metadata"]["name"]: (s["containerID"], s["restartCount"]) for p in pods for s in p["status"]["containerStatuses"]
+        p["metadata"]["name"]: (s.get("containerID", ""), s["restartCount"]) for p in pods for s in p["status"].get("containerStatuses", [])
     }
 
 

@@ -41,7 +41,10 @@ def test_the_example_runs_on_both_hosts(cluster: Cluster) -> None:
     nodes = cluster.json("get", "nodes")["items"]
     assert len(nodes) == 2
     assert all({c["type"]: c["status"] for c in n["status"]["conditions"]}["Ready"] == "True" for n in nodes)
-    pods = cluster.json("get", "pods", "-n", "default", "-l", "app=web")["items"]
+    # Other tests may have moved its pods: placed anew, they are spread over the hosts again.
+    cluster.kubectl("rollout", "restart", "deployment/web", "-n", "default")
+    cluster.kubectl("rollout", "status", "deployment/web", "-n", "default", "--timeout=60s")
+    pods = [p for p in cluster.json("get", "pods", "-n", "default", "-l", "app=web")["items"] if not p["metadata"].get("deletionTimestamp")]
     assert [p["status"]["phase"] for p in pods] == ["Running"] * 3
     assert len({p["spec"]["nodeName"] for p in pods}) == 2
     assert len({p["status"]["podIP"] for p in pods}) == 3
@@ -200,12 +203,13 @@ def test_a_namespace_goes_with_all_that_is_in_it(cluster: Cluster) -> None:
 
 @pytest.mark.real
 def test_logs_in_all_their_forms(cluster: Cluster) -> None:
-    cluster.apply(pod("talk", "for i in 1 2 3 4 5; do echo line-$i; done; echo err >&2; sleep 3600"))
+    # The two outputs are two pipes: what is written last to one may be logged before the end of the other.
+    cluster.apply(pod("talk", "echo err >&2; sleep 0.5; for i in 1 2 3 4 5; do echo line-$i; done; sleep 3600"))
     cluster.kubectl("wait", "--for=condition=Ready", "pod/talk", "--timeout=30s")
-    cluster.until(lambda: "err" in cluster.kubectl("logs", "talk"), "all lines")
-    assert cluster.kubectl("logs", "talk").splitlines() == [f"line-{i}" for i in range(1, 6)] + ["err"]
-    assert cluster.kubectl("logs", "talk", "--tail=2").splitlines() == ["line-5", "err"]
-    assert re.match(r"^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d) line-1$", cluster.kubectl("logs", "talk", "--timestamps").splitlines()[0])
+    cluster.until(lambda: "line-5" in cluster.kubectl("logs", "talk"), "all lines")
+    assert cluster.kubectl("logs", "talk").splitlines() == ["err"] + [f"line-{i}" for i in range(1, 6)]
+    assert cluster.kubectl("logs", "talk", "--tail=2").splitlines() == ["line-4", "line-5"]
+    assert re.match(r"^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d) line-1$", cluster.kubectl("logs", "talk", "--timestamps").splitlines()[1])
     assert cluster.kubectl("logs", "talk", "--since=1h").count("\n") == 6
     assert "previous terminated container" in cluster.kubectl("logs", "talk", "--previous", check=False)
 
