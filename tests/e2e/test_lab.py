@@ -95,7 +95,9 @@ class TestALab:
         assert result.returncode == 0, result.stderr
         lines = result.stdout.splitlines()
         assert sum("Ready" in line and line.startswith("  host-") for line in lines) == 2
-        assert sum("Running" in line and line.startswith("  web-") for line in lines) == 3
+        web = [line for line in lines if line.startswith("  web-")]
+        assert sum("Running" in line for line in web) == 3
+        assert all(any(host in line for line in web) for host in ("host-1", "host-2"))
         assert f"  export KUBECONFIG={folder}/kubeconfig" in lines
         assert (folder / "kubeconfig").stat().st_mode & 0o777 == 0o600
         assert (folder / "kctl.json").stat().st_mode & 0o777 == 0o600
