@@ -24,8 +24,8 @@ STEP_S = 0.1
 
 
 def manifest(*documents: dict[str, Any]) -> str:
-    """Several documents as one YAML stream (JSON is YAML)."""
-    return "\n---\n".join(json.dumps(document) for document in documents)
+    """Several documents as one List: every kubectl reads it, while a stream of JSON documents is not for all of them."""
+    return json.dumps({"kind": "List", "apiVersion": "v1", "items": documents})
 
 
 class Cluster:

@@ -217,9 +217,7 @@ def test_run_and_expose(kubectl: Kubectl) -> None:
     assert kubectl.json("get", "service", "d")["spec"]["selector"] == {"app": "d"}
 
 
-def test_create_imperatively(kubectl: Kubectl, version: str) -> None:
-    if version == "1.33":
-        pytest.skip("from 1.32 on kubectl sends these bodies as protobuf, which the master does not read yet")
+def test_create_imperatively(kubectl: Kubectl) -> None:
     kubectl("create", "secret", "generic", "s", "--from-literal=key=value")
     assert kubectl.json("get", "secret", "s")["data"] == {"key": "dmFsdWU="}
     kubectl("create", "deployment", "d", "--image=busybox:1.36", "--replicas=2")
