@@ -96,8 +96,8 @@ class Dispatch:
             peers_delay_node_s=settings.peers_delay_node_s,
         )  # fmt: skip
         self._writer = ReportWriter(
-            door, clock, workers=settings.writers, acknowledge=self._assigner.acknowledge, still_silent=self._liveness.silent,
-            fell_silent=lambda node, revision: self._reports.pods_unready(node, revision),
+            door, clock, workers=settings.writers, grace_s=settings.node_grace_s, acknowledge=self._assigner.acknowledge,
+            still_silent=self._liveness.silent, fell_silent=lambda node, revision: self._reports.pods_unready(node, revision),
         )  # fmt: skip
         self._reports = Reports(index=self._index, writer=self._writer)
         self._following = Following(

@@ -99,15 +99,17 @@ class _Events:
 
 class ReportWriter:
     """acknowledge: called once a report is durable, or void. still_silent: asked before silence is written, because the node may
-    have spoken meanwhile. fell_silent: called after it, with the revision of that write."""
+    have spoken meanwhile. fell_silent: called after it, with the revision of that write. grace_s: how long silence is borne,
+    for the words of its cause."""
 
     def __init__(
-        self, door: Door, clock: Clock, *, workers: int, acknowledge: Callable[[Origin], None],
+        self, door: Door, clock: Clock, *, workers: int, grace_s: float, acknowledge: Callable[[Origin], None],
         still_silent: Callable[[str], bool], fell_silent: Callable[[str, int], None],
     ) -> None:  # fmt: skip
         self._door = door
         self._clock = clock
         self._workers = workers
+        self._grace_s = grace_s
         self._acknowledge = acknowledge
         self._still_silent = still_silent
         self._fell_silent = fell_silent
@@ -265,7 +267,7 @@ class ReportWriter:
         old, now = stored.document().get("status") or {}, self._clock.now()
         if work.silent and self._still_silent(work.name):
             changed = status.node_silent(old, now=now)
-            cause = Cause(ACTOR.name, "NodeSilent", "no heartbeat for the grace period")
+            cause = Cause(ACTOR.name, "NodeSilent", f"no heartbeat for {self._grace_s:g} s")
         else:
             changed = status.node_status(old, work.status, now=now)
             cause = Cause(f"system:node:{work.name}", "NodeStatus", status.describe(old, changed or {}))
