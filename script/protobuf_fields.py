@@ -86,7 +86,7 @@ def definition(name: str) -> dict:
     return {}
 
 
-def field_text(message: str, field, schema: dict, left: list[str]) -> str | None:  # noqa: ANN001
+def field_text(message: str, field, schema: dict, left: list[str]) -> str | None:
     known = {key.lower(): key for key in schema.get("properties", {})}
     inline = field.name in INLINE
     name = known.get(field.name.lower())

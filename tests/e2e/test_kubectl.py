@@ -21,7 +21,12 @@ import yaml
 
 from tests.e2e.kmaster import Kmaster, Kubectl, running
 
-VERSIONS = ("1.29", "1.33")
+ALWAYS = ("1.29", "1.33")
+VERSIONS = [
+    version if version in ALWAYS else pytest.param(version, marks=pytest.mark.long)
+    for version in ("1.27", "1.28", "1.29", "1.30", "1.31", "1.32", "1.33")
+]
+"""From 1.27 to 1.29 kubectl speaks JSON alone and asks for OpenAPI v2; from 1.32 on it sends what it creates as protobuf."""
 
 
 def binary(version: str) -> Path:
@@ -227,6 +232,45 @@ def test_create_imperatively(kubectl: Kubectl) -> None:
     assert kubectl.json("get", "cm", "c")["data"] == {"a": "b"}
 
 
+IMPERATIVE = {
+    "namespace": ["namespace", "imperative-{version}"],
+    "configmap": ["configmap", "c", "--from-literal=a=b", "--from-literal=empty="],
+    "secret": ["secret", "generic", "s", "--from-literal=key=value", "--type=custom/kind"],
+    "registry secret": ["secret", "docker-registry", "r", "--docker-username=u", "--docker-password=p", "--docker-server=registry.test"],
+    "service account": ["serviceaccount", "robot"],
+    "deployment": ["deployment", "d", "--image=busybox:1.36", "--image=nginx:1", "--replicas=0", "--port=80"],
+    "deployment with a command": ["deployment", "e", "--image=busybox:1.36", "--", "sleep", "5"],
+    "ClusterIP service": ["service", "clusterip", "ip", "--tcp=80:8080"],
+    "headless service": ["service", "clusterip", "headless", "--clusterip=None"],
+    "NodePort service": ["service", "nodeport", "np", "--tcp=80", "--node-port=30081"],
+    "external service": ["service", "externalname", "ex", "--external-name=example.test"],
+}
+
+
+def test_what_is_created_is_what_kubectl_meant(kubectl: Kubectl, version: str) -> None:
+    """Whatever encoding this kubectl sends, the master has understood what the same kubectl shows with a client's dry run."""
+    for what, words in IMPERATIVE.items():
+        words = [word.format(version=version.replace(".", "-")) for word in words]
+        at = words.index("--") if "--" in words else len(words)
+        meant, tried, made = (
+            json.loads(kubectl("create", *words[:at], *dry_run, "-o", "json", *words[at:]))
+            for dry_run in (["--dry-run=client"], ["--dry-run=server"], [])
+        )
+        assert "resourceVersion" not in tried["metadata"] and made["metadata"]["resourceVersion"], what
+        assert lacking(meant, made) == [], what
+    kubectl("delete", "namespace", f"imperative-{version.replace('.', '-')}", "--wait=false")
+
+
+def lacking(meant: Any, made: Any, place: str = "") -> list[str]:
+    """Where `made` says less or something else; null and empty things say nothing."""
+    if isinstance(meant, dict) and isinstance(made, dict):
+        told = {key: value for key, value in meant.items() if value not in (None, {}, [])}
+        return [text for key, value in told.items() for text in lacking(value, made.get(key), f"{place}.{key}")]
+    if isinstance(meant, list) and isinstance(made, list) and len(meant) == len(made):
+        return [text for i, pair in enumerate(zip(meant, made, strict=True)) for text in lacking(*pair, f"{place}[{i}]")]
+    return [] if meant == made else [f"{place}: {meant!r} became {made!r}"]
+
+
 def test_apply_merges_lists_by_their_keys(kubectl: Kubectl) -> None:
     first = deployment("web")
     assert kubectl("apply", "-f", "-", stdin=text(first)) == "deployment.apps/web created\n"
@@ -315,6 +359,22 @@ def test_nodes_are_tainted_and_cordoned(kubectl: Kubectl, version: str) -> None:
     kubectl("taint", "node", name, "dedicated-")
     assert not kubectl.json("get", "node", name)["spec"].get("unschedulable")
     kubectl("drain", name, "--ignore-daemonsets")
+    kubectl("delete", "node", name)
+
+
+def test_drain_evicts(kubectl: Kubectl, version: str) -> None:
+    name = f"emptied-{version.replace('.', '-')}"
+    kubectl("create", "-f", "-", stdin=text(node(name)))
+    placed = pod("a")
+    placed["spec"]["nodeName"] = name
+    kubectl("create", "-f", "-", stdin=text(placed))
+    kubectl("wait", "--for=jsonpath={.spec.nodeName}=" + name, "pod/a", "--timeout=10s")
+    with kubectl.watching("drain", name, "--force", "--timeout=20s", "-v=6") as drain:
+        kubectl("wait", "--for=jsonpath={.metadata.deletionGracePeriodSeconds}=30", "pod/a", "--timeout=10s")
+        kubectl("delete", "pod", "a", "--force", "--grace-period=0")  # no agent is there to end it
+        out, err = drain.communicate(timeout=20)
+    assert drain.returncode == 0 and f"node/{name} drained" in out, err
+    assert "/pods/a/eviction" in err
     kubectl("delete", "node", name)
 
 
