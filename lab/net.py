@@ -196,6 +196,14 @@ def namespaces(lab_id: str) -> list[str]:
         return []
 
 
+def other_labs(lab_id: str) -> list[str]:
+    """Namespaces of labs with another id."""
+    try:
+        return sorted(name for name in os.listdir(NETNS_FOLDER) if name.startswith("st-") and not name.startswith(f"st-{lab_id}-"))
+    except FileNotFoundError:
+        return []
+
+
 def remove_all(lab_id: str) -> None:
     """All links and namespaces that carry the lab's id."""
     with IPRoute() as ip:

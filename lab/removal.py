@@ -15,7 +15,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import boot, cgroups, net, processes
+from lab import boot, cgroups, net, processes, shared
 from lab.contract import LabFault
 from lab.processes import Process
 from lab.state import State
@@ -34,11 +34,7 @@ def remove(lab_id: str, directory: Path, state: State | None) -> None:
     busy = [str(folder) for folder in cgroups.folders(lab_id) if not cgroups.remove(folder)]
     if state:
         cgroups.close_root(state.opened_controllers)
-        if state.made_netns_mount:
-            net.remove_netns_mount()
-        for folder in reversed(state.made_folders):
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
+    shared.leave(lab_id, shared.Made(state.made_folders, state.made_netns_mount) if state else shared.Made())
     remove_files(directory)
     if busy:
         raise LabFault(f"still in use: {', '.join(busy)}: end the processes in its cgroup.procs, then run script/down again")
