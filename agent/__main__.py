@@ -34,6 +34,7 @@ from agent.network.contract import NoNetwork
 from agent.network.host import HostNetwork
 from agent.parts import Parts
 from agent.resources import HollowResources, HostResources, host_name
+from agent.runtime.contract import Runtime
 from agent.runtime.hollow import HollowRuntime
 from agent.settings import Settings, load
 from agent.volumes.folders import FolderVolumes
@@ -71,8 +72,9 @@ def main() -> None:
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="A YAML file of settings.")
 @click.option("--data-dir", help=f"Identity and journal.  [default: {D.data_dir}]")
 @click.option("--run-dir", help=f"On a tmpfs: Secrets in volumes.  [default: {D.run_dir}]")
-@click.option("--runtime", type=click.Choice(["containerd", "hollow"]), help=f"What runs containers.  [default: {D.runtime}]")
+@click.option("--runtime", type=click.Choice(["containerd", "docker", "hollow"]), help=f"What runs containers.  [default: {D.runtime}]")
 @click.option("--runtime-endpoint", metavar="unix:///PATH", help=f"Its socket.  [default: {D.runtime_endpoint}]")
+@click.option("--sandbox-image", metavar="IMAGE", help=f"Of Docker's pause containers.  [default: {D.sandbox_image}]")
 @click.option("--hollow", type=int, metavar="COUNT", help="Play so many hosts, with containers in memory.")
 @click.option("--node-name", help="[default: the name it joined by; of hollow hosts, the start of their names]")
 @click.option("--node-address", help="[default: the address of the default route's interface]")
@@ -217,17 +219,27 @@ async def _play(parts: Parts, identity: joining.Identity, shared: Shared | None)
     await agent.run(link)
 
 
-async def _run_host(settings: Settings) -> None:
-    from agent.runtime.containerd import (
-        ContainerdRuntime,  # gRPC costs memory: only who uses it loads it
-    )
+def _real_runtime(settings: Settings, cluster: str, clock: SystemClock) -> Runtime:
+    """gRPC and aiohttp cost memory: only who uses one loads it."""
+    if settings.runtime == "docker":
+        from agent.network.cni_exec import CniRunner
+        from agent.runtime.docker import DockerRuntime, DockerSettings
 
+        network = CniRunner(Path(settings.cni_config_dir or D.cni_config_dir), Path(settings.run_dir, "networks"))
+        wanted = DockerSettings(settings.runtime_endpoint, cluster, settings.sandbox_image)
+        return DockerRuntime(wanted, network=network, clock=clock)
+    from agent.runtime.containerd import ContainerdRuntime
+
+    return ContainerdRuntime(settings.runtime_endpoint, cluster=cluster, cgroup_root=settings.cgroup_root)
+
+
+async def _run_host(settings: Settings) -> None:
     folder = _folder(settings.data_dir)
     handle = _lock(folder)
     clock = SystemClock()
     try:
         identity = await _identity(settings, folder, node=settings.node_name or host_name(), shared=None)
-        runtime = ContainerdRuntime(settings.runtime_endpoint, cluster=identity.cluster, cgroup_root=settings.cgroup_root)
+        runtime = _real_runtime(settings, identity.cluster, clock)
         parts = Parts(
             name=identity.node,
             settings=settings,

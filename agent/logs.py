@@ -1,11 +1,8 @@
-"""Container logs: the files that the runtime writes in CRI format, read as `kubectl logs` asks for them, and removed with their pod.
-
-    2026-01-31T12:00:00.123456789Z stdout F a whole line
-    2026-01-31T12:00:00.123456789Z stderr P a part of a line, to be continued
+"""Container logs: the files that the runtime writes, read as `kubectl logs` asks for them, and removed with their pod.
 
 Owns the folder `LOG_ROOT/NAMESPACE_NAME_UID/CONTAINER/ATTEMPT.log`. Which try of a container is meant, and Kubernetes' words for "there
 is none", are decided in `chosen` from what the worker knows. A follower ends when the try it follows has ended; it looks at the file
-every FOLLOW_S, notices a rotated or truncated file, and reads no faster than its reader asks.
+every FOLLOW_S, notices a rotated or truncated file, and reads no faster than its reader asks. What a line looks like is `log_lines.py`'s.
 """
 
 from __future__ import annotations
@@ -14,15 +11,16 @@ import asyncio
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
 from agent.lifecycle.life import PodLife
+from agent.log_lines import Lines
 from agent.runtime.contract import ObservedContainer, ObservedSandbox, State
-from common.clock import Clock, parse_rfc3339
+from common.clock import Clock
 from common.errors import BadRequest, NotFound
 from common.objects import pod as pods
 
@@ -30,7 +28,6 @@ log = logging.getLogger(__name__)
 
 FOLLOW_S = 0.1
 BLOCK_BYTES = 64 << 10
-LINE_MOST_BYTES = 1 << 20
 NAME_MOST = 253
 
 
@@ -153,7 +150,7 @@ async def _read(path: Path, query: Query, *, since: float | None, runs: Callable
         return
     try:
         file.seek(tail_start(file, query.tail_lines))
-        lines = _Lines(query.timestamps, since)
+        lines = Lines(query.timestamps, since)
         while True:
             alive = query.follow and runs()
             replaced = _replacement(file, path)  # asked before reading, so that the old file is read to its very end
@@ -214,45 +211,3 @@ def tail_start(file: BinaryIO, lines: int) -> int:
             at = block.rindex(b"\n", 0, at)
         return position + at + 1
     return 0
-
-
-class _Lines:
-    """Blocks of a file in, what the client sees out."""
-
-    def __init__(self, timestamps: bool, since: float | None) -> None:
-        self._timestamps = timestamps
-        self._since = since
-        self._rest = b""
-        self._middle = False
-        """The last record was a part of a line, so that the next one is no beginning."""
-
-    def feed(self, block: bytes) -> bytes:
-        *whole, self._rest = (self._rest + block).split(b"\n")
-        if len(self._rest) > LINE_MOST_BYTES:
-            whole, self._rest = [*whole, self._rest], b""
-        return b"".join(self._shown(whole))
-
-    def _shown(self, records: list[bytes]) -> Iterator[bytes]:
-        for record in records:
-            stamp, _, rest = record.partition(b" ")
-            stream, _, rest = rest.partition(b" ")
-            tag, found, message = rest.partition(b" ")
-            if not found and not tag or stream not in (b"stdout", b"stderr"):
-                continue  # not in the runtime's format: nothing a container wrote
-            if self._since is not None:
-                if _before(stamp, self._since):
-                    continue
-                self._since = None
-            if self._timestamps and not self._middle:
-                yield stamp + b" "
-            yield message
-            self._middle = tag.startswith(b"P")
-            if not self._middle:
-                yield b"\n"
-
-
-def _before(stamp: bytes, since: float) -> bool:
-    try:
-        return parse_rfc3339(stamp.decode("ascii")) < since
-    except ValueError:
-        return False

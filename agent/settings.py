@@ -18,7 +18,9 @@ from common.objects import quantity
 
 FILE_MOST_BYTES = 1 << 20
 QUANTITIES = ("cpu", "memory", "pods")
-RUNTIMES = ("containerd", "hollow")
+RUNTIMES = ("containerd", "docker", "hollow")
+ENDPOINTS = {"docker": "unix:///run/docker.sock"}
+"""Where a runtime listens if nothing else is said; containerd's is the setting's default."""
 _NODE_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
 _BRIDGE = re.compile(r"^[a-z0-9][a-z0-9._-]{0,14}$")
 
@@ -28,7 +30,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stated capacity, as quantities; "" is what the host has. hollow: how many hosts to play, named NODE_NAME-0 and so on
     (NODE_NAME itself if it is one). prefer_local_images: an image that is here is used even if its policy is Always.
     run_dir: on a tmpfs, for Secrets in volumes. cni_config_dir "": no network configuration is written. bridge: a link's
-    name, unique among the clusters on a host."""
+    name, unique among the clusters on a host. runtime_endpoint: Docker's default is its own socket. sandbox_image: of Docker's pause
+    containers; containerd has a setting of its own."""
 
     data_dir: str = "/var/lib/kagent"
     run_dir: str = "/run/kagent"
@@ -37,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: dict[str, str] = {}
     runtime: str = "containerd"
     runtime_endpoint: str = "unix:///run/containerd/containerd.sock"
+    sandbox_image: str = "registry.k8s.io/pause:3.9"
     hollow: int = 0
     cpu: str = ""
     memory: str = ""
@@ -65,6 +69,8 @@ def load(*, file: Path | None, environment: Mapping[str, str], options: Mapping[
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise Invalid(f"agent settings: {error}") from None
+    if "runtime_endpoint" not in values:
+        settings = msgspec.structs.replace(settings, runtime_endpoint=ENDPOINTS.get(settings.runtime, settings.runtime_endpoint))
     return _checked(settings)
 
 

@@ -78,6 +78,10 @@ def _open(settings: LabSettings | None = None) -> Lab:
     return labs.open_lab(labs.directory(), settings)
 
 
+RUNTIMES = ["containerd", "docker", "mixed", "hollow"]
+"""As in `lab.open`, which is not loaded for --help."""
+
+
 @click.group()
 def lab() -> None:
     """A small cluster on this machine, to try things out."""
@@ -85,7 +89,7 @@ def lab() -> None:
 
 @lab.command()
 @click.option("--hosts", type=click.IntRange(1, 1000), default=None, help="How many agent hosts; 2 unless the lab is there already.")
-@click.option("--runtime", type=click.Choice(["containerd", "hollow"]), default=None, help="Real containers (needs root), or none.")
+@click.option("--runtime", type=click.Choice(RUNTIMES), default=None, help="Real containers (needs root), or none.")
 @click.option("--cpu", type=click.IntRange(1), default=2, show_default=True, help="CPUs of each agent host.")
 @click.option("--memory", type=click.IntRange(256), default=2048, show_default=True, help="Memory of each agent host, in MiB.")
 @click.option("--node-grace", type=float, default=4.0, show_default=True, help="Seconds of silence until a node counts as lost.")

@@ -31,9 +31,9 @@ class LabFault(SteersmanError):
 
 
 class LabSettings(msgspec.Struct, frozen=True):
-    """runtime: containerd or hollow. cpu, memory_bytes, pods: each agent host's capacity, enforced where the machine's cgroups
-    can, stated to kagent in any case. node_grace_s, eviction_s: kmaster's, short so that faults show soon. example: apply
-    examples/web.yaml and wait for it."""
+    """runtime: containerd, docker, mixed (both in turn) or hollow. cpu, memory_bytes, pods: each agent host's capacity,
+    enforced where the machine's cgroups can, stated to kagent in any case. node_grace_s, eviction_s: kmaster's, short so
+    that faults show soon. example: apply examples/web.yaml and wait for it."""
 
     runtime: str = "containerd"
     hosts: int = 2
@@ -129,7 +129,7 @@ class Lab(Protocol):
         """Undo either: plug in, boot, start the services that do not run. Idempotent."""
 
     def stop(self, host: str, service: str, sig: signal.Signals = signal.SIGKILL) -> None:
-        """End one service (`kmaster`, `containerd`, `kagent`) and wait until it is gone; its children live on. Idempotent."""
+        """End one service (`kmaster`, `containerd` or `dockerd`, `kagent`) and wait until it is gone; its children live on. Idempotent."""
 
     def start(self, host: str, service: str) -> None:
         """Start one service again and wait until it answers. Idempotent."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lab import containerd
+from lab import runtimes
 from lab.contract import LabSettings
 
 PORTS = {"api": 6443, "agents": 6444, "streams": 6445, "native": 6446}
@@ -35,10 +35,11 @@ def kagent_join(*, data: Path) -> list[str]:
     return [sys.executable, "-m", "agent", "join", "--data-dir", str(data)]
 
 
-def kagent_run(settings: LabSettings, *, data: Path, address: str) -> list[str]:
+def kagent_run(settings: LabSettings, *, host: str, data: Path, address: str) -> list[str]:
+    runtime = runtimes.of(settings.runtime, host)
     return [
-        sys.executable, "-m", "agent", "run", "--data-dir", str(data), "--runtime", "containerd",
-        "--runtime-endpoint", containerd.ENDPOINT, "--node-address", address,
+        sys.executable, "-m", "agent", "run", "--data-dir", str(data), "--runtime", runtime,
+        "--runtime-endpoint", runtimes.MODULES[runtime].ENDPOINT, "--node-address", address,
         "--cpu", str(settings.cpu), "--memory", str(settings.memory_bytes), "--pods", str(settings.pods),
         "--prefer-local-images",  # there is no registry
     ]  # fmt: skip

@@ -4,7 +4,7 @@
     .lab/hosts/host-1/{etc,var}/…   the host's disk: bound over the machine's folders inside the host
     .lab/hosts/host-1/log/*.log     what its daemons say
 
-Says what a lab consists of and in which order it comes up: machines, kmaster and containerd side by side, images, joining, the example.
+Says what a lab consists of and in which order it comes up: machines, kmaster and the runtimes side by side, images, joining, the example.
 `machines.py` does it, `removal.py` undoes it. Each step looks at the machine, not at the state, and makes what is missing, so that
 `up` after anything (a crash, a fault, a reboot) ends in the same lab.
 """
@@ -18,9 +18,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab import boot, cgroups, cluster, containerd, images, net, preflight, removal
+from lab import boot, cgroups, cluster, images, net, preflight, removal
 from lab.contract import MASTER, LabFault, LabSettings, LabStatus, Progress
-from lab.machines import Machines, services
+from lab.machines import Machines
 from lab.state import Host, State, StateFile, lab_id
 
 
@@ -35,7 +35,7 @@ class HostLab:
         self._files = StateFile(self.directory)
 
     def up(self, progress: Progress) -> None:
-        preflight.hosts(self.directory)
+        preflight.hosts(self.directory, (self._settings or LabSettings()).runtime)
         with self._files.locked():
             state = self._files.load() or State(id=lab_id(self.directory), settings=self._settings or LabSettings())
             machines = Machines(self.directory, self._files, state)
@@ -62,13 +62,14 @@ class HostLab:
         for host in state.hosts:
             progress.detail(host.name)
             machines.power_on(host)
-        progress.step("kmaster and containerd")
+        progress.step("kmaster and the container runtimes")
         machines.spawn(master, "kmaster")
-        started = [host for host in machines.agents if machines.spawn(host, "containerd")]
+        started = [host for host in machines.agents if machines.spawn(host, machines.services(host.name)[0])]
         archive = images.cached(self.directory / "cache")
         for host in started:
-            progress.detail(f"containerd on {host.name}")
-            machines.wait(host, "containerd")
+            service = machines.services(host.name)[0]
+            progress.detail(f"{service} on {host.name}")
+            machines.wait(host, service)
         for host in machines.agents:
             self._load_images(machines, host, archive)
         progress.detail("kmaster")
@@ -80,7 +81,7 @@ class HostLab:
 
     def _load_images(self, machines: Machines, host: Host, archive: Path) -> None:
         if host.images != archive.name:
-            containerd.import_images(machines.running(host.name)[1], archive)
+            machines.runtime(host).import_images(machines.running(host.name)[1], archive)
             host.images = archive.name
             machines.save()
 
@@ -153,7 +154,7 @@ class HostLab:
             patient = machines.state.host(host)
             machines.share()
             machines.power_on(patient)
-            for service in services(host):
+            for service in machines.services(host):
                 if machines.spawn(patient, service) and service != "kagent":
                     machines.wait(patient, service)
 
@@ -170,6 +171,6 @@ class HostLab:
 
 def _with_service(machines: Machines, name: str, service: str) -> Host:
     host, _ = machines.running(name)
-    if service not in services(name):
-        raise LabFault(f"{name} runs no {service}, but {' and '.join(services(name))}")
+    if service not in machines.services(name):
+        raise LabFault(f"{name} runs no {service}, but {' and '.join(machines.services(name))}")
     return host

@@ -1,8 +1,9 @@
 """The few container images that the examples and tests use, made on the spot from Debian's static busybox and catatonit.
 
 No registry is needed. Names and tags are those a user would type, and the images behave alike where it matters here: `busybox` has its
-shell and tools, `httpd` and `nginx` serve a page on port 80, `pause` waits and reaps. They are OCI archives, the same bytes every time
-from the same two programs, kept in the lab's cache and imported into each host's containerd.
+shell and tools, `httpd` and `nginx` serve a page on port 80, `pause` waits and reaps. They are one archive in OCI's layout and
+Docker's, the same bytes every time from the same two programs, kept in the lab's cache and imported into each host's containerd or
+Docker.
 """
 
 from __future__ import annotations
@@ -138,9 +139,10 @@ def _json(document: object) -> bytes:
 
 
 def archive(images: list[Image]) -> bytes:
-    """One OCI archive (a tar) with all these images, each under all its names."""
+    """One OCI archive (a tar) with all these images, each under all its names; with the manifest.json that `docker load` reads."""
     blobs: dict[str, bytes] = {}
     entries = []
+    docker = []
     architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
     for image in images:
         layer = _tar(image.files)
@@ -165,6 +167,8 @@ def archive(images: list[Image]) -> bytes:
             "layers": [_descriptor(blobs, "layer.v1.tar+gzip", packed)],
         }
         descriptor = _descriptor(blobs, "manifest.v1+json", _json(manifest))
+        paths = [f"blobs/sha256/{str(part['digest']).removeprefix('sha256:')}" for part in (manifest["config"], *manifest["layers"])]
+        docker.append({"Config": paths[0], "RepoTags": list(image.names), "Layers": paths[1:]})
         for name in image.names:
             tag = name.rsplit(":", 1)[1]
             annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag}
@@ -172,6 +176,7 @@ def archive(images: list[Image]) -> bytes:
     files: dict[str, tuple[int, bytes | str]] = {
         "index.json": (0o644, _json({"schemaVersion": 2, "manifests": entries})),
         "oci-layout": (0o644, _json({"imageLayoutVersion": "1.0.0"})),
+        "manifest.json": (0o644, _json(docker)),
         "blobs/": (0o755, b""),
         "blobs/sha256/": (0o755, b""),
         **{f"blobs/sha256/{digest}": (0o644, content) for digest, content in blobs.items()},

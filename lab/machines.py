@@ -11,18 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from lab import boot, cgroups, cluster, containerd, daemons, net, processes
+from lab import boot, cgroups, cluster, daemons, net, processes, runtimes
 from lab.contract import MASTER, HostStatus, LabFault, LabSettings, Quiet, ServiceStatus
 from lab.processes import Process
 from lab.state import Host, State, StateFile
 
 JOIN_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
-
-
-def services(host: str) -> tuple[str, ...]:
-    """In the order in which they start."""
-    return ("kmaster",) if host == MASTER else ("containerd", "kagent")
 
 
 class Machines:
@@ -42,6 +37,12 @@ class Machines:
 
     def disk(self, host: Host) -> Path:
         return self._directory / "hosts" / host.name
+
+    def services(self, host: str) -> tuple[str, ...]:
+        return runtimes.services(self.state.settings.runtime, host)
+
+    def runtime(self, host: Host) -> runtimes.Module:
+        return runtimes.MODULES[runtimes.of(self.state.settings.runtime, host.name)]
 
     def log(self, host: Host, service: str) -> Path:
         return self.disk(host) / "log" / f"{service}.log"
@@ -119,15 +120,15 @@ class Machines:
             return False
         init = self.running(host.name)[1]
         settings = self.state.settings
-        if service == "containerd":
-            process = containerd.spawn(init, self.disk(host))
+        if service in runtimes.SERVICES.values():
+            process = self.runtime(host).spawn(init, self.disk(host))
         elif service == "kmaster":
             argv = daemons.kmaster(
                 settings, data=daemons.KMASTER_DATA, address=host.address, kubeconfig=self.kubeconfig, ports=daemons.PORTS
             )
             process = boot.spawn(init, argv, log=self.log(host, service))
         else:
-            argv = daemons.kagent_run(settings, data=daemons.KAGENT_DATA, address=host.address)
+            argv = daemons.kagent_run(settings, host=host.name, data=daemons.KAGENT_DATA, address=host.address)
             process = boot.spawn(init, argv, log=self.log(host, service))
         host.services = {**host.services, service: process}
         self.save()
@@ -136,9 +137,9 @@ class Machines:
     def wait(self, host: Host, service: str) -> None:
         """Wait until the service answers; kagent does when its node is Ready. Raises LabFault with the service's last words."""
         process = host.services.get(service)
-        if service == "containerd":
+        if service in runtimes.SERVICES.values():
             assert process is not None
-            containerd.wait_ready(self.running(host.name)[1], process, self.disk(host))
+            self.runtime(host).wait_ready(self.running(host.name)[1], process, self.disk(host))
         elif service == "kmaster":
             cluster.wait_master(self.kubeconfig, alive=lambda: processes.alive(process), log=self.log(host, service))
         else:
@@ -175,7 +176,7 @@ class Machines:
         else:
             condition = "killed" if host.killed else "down"
         found = []
-        for name in services(host.name):
+        for name in self.services(host.name):
             process = host.services.get(name)
             alive = running and processes.alive(process)
             found.append(ServiceStatus(name, alive, process.pid if alive and process else 0))

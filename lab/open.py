@@ -14,7 +14,12 @@ from lab.hollow import HollowLab
 from lab.hosts import HostLab
 from lab.state import StateFile
 
-RUNTIMES: dict[str, type[HostLab] | type[HollowLab]] = {"containerd": HostLab, "hollow": HollowLab}
+RUNTIMES: dict[str, type[HostLab] | type[HollowLab]] = {
+    "containerd": HostLab,
+    "docker": HostLab,
+    "mixed": HostLab,
+    "hollow": HollowLab,
+}
 PROJECT = Path(__file__).resolve().parent.parent
 
 

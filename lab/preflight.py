@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lab import boot, containerd
+from lab import boot, containerd, runtimes
 from lab.contract import LabFault
 
 PACKAGES = {
@@ -29,6 +29,7 @@ PACKAGES = {
     "unshare": "util-linux",
 }
 """Command to the Debian package that has it."""
+DOCKER_PACKAGES = {"dockerd": "docker.io", "docker": "docker.io"}
 HIDDEN = ("/run", "/var/run", "/proc", "/sys", "/dev", *boot.OWN_FOLDERS)
 
 
@@ -37,12 +38,13 @@ def root(purpose: str) -> None:
         raise LabFault(f"only root can {purpose}: run this with sudo, or use `--runtime hollow`, which needs no root")
 
 
-def hosts(directory: Path) -> None:
+def hosts(directory: Path, runtime: str) -> None:
     """For labs of namespaces and real containers."""
     if not sys.platform.startswith("linux"):
         raise LabFault("a lab with real containers needs Linux: `--runtime hollow` runs anywhere")
     root("make namespaces and run containers")
-    missing = sorted({package for command, package in PACKAGES.items() if not shutil.which(command, path=boot.SYSTEM_PATH)})
+    needed = PACKAGES | (DOCKER_PACKAGES if runtime in ("docker", runtimes.MIXED) else {})
+    missing = sorted({package for command, package in needed.items() if not shutil.which(command, path=boot.SYSTEM_PATH)})
     if missing:
         raise LabFault(f"missing here: {' '.join(missing)}: install them with apt-get, or run script/up, which does")
     containerd.cni_folder()

@@ -4,6 +4,7 @@
 LAB=${STEERSMAN_LAB:-.lab}
 PYTHON=
 LAB_PACKAGES="containerd runc containernetworking-plugins nftables iproute2 busybox-static catatonit util-linux"
+DOCKER_PACKAGES="docker.io"
 
 die() {
     printf 'steersman: %s\n' "$*" >&2

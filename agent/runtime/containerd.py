@@ -27,6 +27,7 @@ from cri_api.v1 import api_pb2_grpc as stubs
 
 from agent.runtime import containerd_events as native
 from agent.runtime import cri as convert
+from agent.runtime import labels
 from agent.runtime.contract import (
     LABEL_CLUSTER,
     LABEL_POD_NAME,
@@ -54,7 +55,6 @@ SUBSCRIBED_S = 0.1
 RECONNECT_S = 0.5
 MESSAGE_MOST_BYTES = 16 << 20
 MISSING = "NotFound"
-CGROUPS = Path("/sys/fs/cgroup")
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_MOST_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -99,9 +99,9 @@ class ContainerdRuntime:
     # What runs.
 
     async def observe(self, uid: str = "") -> list[ObservedSandbox]:
-        labels = {LABEL_CLUSTER: self._cluster, **({LABEL_POD_UID: uid} if uid else {})}
+        selector = {LABEL_CLUSTER: self._cluster, **({LABEL_POD_UID: uid} if uid else {})}
         for wait_s in (*CATCH_UP_S, None):
-            sandboxes, containers = await self._list(labels)
+            sandboxes, containers = await self._list(selector)
             late = [item.id for item in (*sandboxes, *containers) if item.id in self._exited and _alive(item)]
             if not late or wait_s is None:
                 break
@@ -115,14 +115,14 @@ class ContainerdRuntime:
             found.append(await self._seen(sandbox, by_sandbox.get(sandbox.id, [])))
         return found
 
-    async def _list(self, labels: dict[str, str]) -> tuple[list[cri.PodSandbox], list[cri.Container]]:
+    async def _list(self, selector: dict[str, str]) -> tuple[list[cri.PodSandbox], list[cri.Container]]:
         sandboxes = await call(
-            self._runtime.ListPodSandbox, cri.ListPodSandboxRequest(filter=cri.PodSandboxFilter(label_selector=labels))
+            self._runtime.ListPodSandbox, cri.ListPodSandboxRequest(filter=cri.PodSandboxFilter(label_selector=selector))
         )
         if not sandboxes.items:
             return [], []
         containers = await call(
-            self._runtime.ListContainers, cri.ListContainersRequest(filter=cri.ContainerFilter(label_selector=labels))
+            self._runtime.ListContainers, cri.ListContainersRequest(filter=cri.ContainerFilter(label_selector=selector))
         )
         return list(sandboxes.items), list(containers.containers)
 
@@ -155,16 +155,16 @@ class ContainerdRuntime:
     def _remember(self, sandbox: cri.PodSandbox) -> _Known:
         known = self._known.get(sandbox.id)
         if known is None:
-            labels = sandbox.labels
+            told, notes = sandbox.labels, sandbox.annotations
             spec = SandboxSpec(
-                namespace=labels.get(LABEL_POD_NAMESPACE, sandbox.metadata.namespace),
-                name=labels.get(LABEL_POD_NAME, sandbox.metadata.name),
+                namespace=told.get(LABEL_POD_NAMESPACE, sandbox.metadata.namespace),
+                name=told.get(LABEL_POD_NAME, sandbox.metadata.name),
                 uid=sandbox.metadata.uid,
                 attempt=sandbox.metadata.attempt,
                 hostname="",
-                log_directory=sandbox.annotations.get(LOG_DIRECTORY, ""),
-                cgroup_parent=sandbox.annotations.get(CGROUP_PARENT, ""),
-                host_network=sandbox.annotations.get(HOST_NETWORK) == "true",
+                log_directory=notes.get(labels.LOG_DIRECTORY, ""),
+                cgroup_parent=notes.get(labels.CGROUP_PARENT, ""),
+                host_network=notes.get(labels.HOST_NETWORK) == "true",
             )
             known = self._known[sandbox.id] = _Known(spec)
             self._owners[sandbox.id] = sandbox.metadata.uid
@@ -247,13 +247,7 @@ class ContainerdRuntime:
     # Sandboxes.
 
     async def create_sandbox(self, spec: SandboxSpec) -> str:
-        annotations = {
-            **spec.annotations,
-            LOG_DIRECTORY: spec.log_directory,
-            CGROUP_PARENT: spec.cgroup_parent,
-            HOST_NETWORK: "true" if spec.host_network else "false",
-        }
-        spec = msgspec.structs.replace(spec, annotations=annotations)
+        spec = msgspec.structs.replace(spec, annotations={**spec.annotations, **labels.notes(spec)})
         Path(spec.log_directory).mkdir(mode=0o755, parents=True, exist_ok=True)
         request = cri.RunPodSandboxRequest(config=convert.sandbox_config(spec, self._cluster))
         try:
@@ -286,7 +280,7 @@ class ContainerdRuntime:
             self._owners.pop(gone, None)
             self._exited.discard(gone)
         if known.spec.cgroup_parent and not any(k.spec.uid == known.spec.uid for k in self._known.values()):
-            remove_cgroup(known.spec.cgroup_parent)
+            labels.remove_cgroup(known.spec.cgroup_parent)
 
     # Containers.
 
@@ -361,12 +355,6 @@ async def call(
         raise RuntimeFault(words, kind=kind or (MISSING if code is grpc.StatusCode.NOT_FOUND else "")) from None
 
 
-LOG_DIRECTORY = "steersman.io/log-directory"
-CGROUP_PARENT = "steersman.io/cgroup-parent"
-HOST_NETWORK = "steersman.io/host-network"
-"""Annotations on our sandboxes: what the CRI does not give back and a restarted agent needs."""
-
-
 def _alive(item: cri.PodSandbox | cri.Container) -> bool:
     if isinstance(item, cri.PodSandbox):
         return item.state == cri.SANDBOX_READY
@@ -375,13 +363,3 @@ def _alive(item: cri.PodSandbox | cri.Container) -> bool:
 
 def _words(error: Exception) -> str:
     return error.details() or "" if isinstance(error, grpc.aio.AioRpcError) else str(error)
-
-
-def remove_cgroup(parent: str, mount: Path = CGROUPS) -> None:
-    """The pod's empty cgroup, in the unified hierarchy and in each of version 1. What is in use stays."""
-    below = parent.lstrip("/")
-    for root in (mount, *(path for path in sorted(mount.glob("*")) if path.is_dir())):
-        try:
-            os.rmdir(root / below)
-        except OSError:
-            continue

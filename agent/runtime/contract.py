@@ -1,4 +1,4 @@
-"""The container runtime's port. Implementations: containerd (CRI), hollow; docker later. One suite over all.
+"""The container runtime's port. Implementations: containerd (CRI), docker, hollow. One suite over all.
 
 A *sandbox* is a pod's shared part (network namespace, cgroup parent, log folder); containers live in it. Every object
 we make carries the labels below; `observe` returns only what carries this cluster's id, and nothing else is ever touched.

@@ -1,6 +1,6 @@
 """Between our specs and the CRI's messages. Pure conversion.
 
-Owns what the kubelet would set by default: namespaces, masked paths, CPU shares and quota. The CRI stubs are the published
+Owns what the kubelet would set by default: namespaces and masked paths. The CRI stubs are the published
 ones of `container-runtime-interface-api`, version v1.
 """
 
@@ -8,41 +8,15 @@ from __future__ import annotations
 
 from cri_api.v1 import api_pb2 as cri
 
-from agent.runtime.contract import (
-    LABEL_ATTEMPT,
-    LABEL_CLUSTER,
-    LABEL_CONTAINER,
-    LABEL_POD_NAME,
-    LABEL_POD_NAMESPACE,
-    LABEL_POD_UID,
-    ContainerSpec,
-    ObservedContainer,
-    ResourceLimits,
-    RuntimeInfo,
-    SandboxSpec,
-    State,
-)  # fmt: skip
+from agent.runtime import labels
+from agent.runtime.contract import ContainerSpec, ObservedContainer, ResourceLimits, RuntimeInfo, SandboxSpec, State
 
-CPU_PERIOD_US = 100_000
-CPU_QUOTA_LEAST_US = 1_000
-SHARES_LEAST = 2
-SHARES_MOST = 262_144
 MASKED_PATHS = (
     "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
     "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
 )  # fmt: skip
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 STATES = {cri.CONTAINER_CREATED: State.CREATED, cri.CONTAINER_RUNNING: State.RUNNING, cri.CONTAINER_EXITED: State.EXITED}
-
-
-def cpu_shares(milli: int) -> int:
-    """cgroup v1's weight; the runtime converts it for v2."""
-    return max(SHARES_LEAST, min(SHARES_MOST, milli * 1024 // 1000))
-
-
-def cpu_quota(milli: int) -> int:
-    """Microseconds of each period; 0 is no limit."""
-    return max(CPU_QUOTA_LEAST_US, milli * CPU_PERIOD_US // 1000) if milli else 0
 
 
 def namespaces(host_network: bool) -> cri.NamespaceOption:
@@ -55,13 +29,7 @@ def sandbox_config(spec: SandboxSpec, cluster: str) -> cri.PodSandboxConfig:
         # A pod in the host's network has the host's name.
         hostname="" if spec.host_network else spec.hostname,
         log_directory=spec.log_directory,
-        labels={
-            **spec.labels,
-            LABEL_CLUSTER: cluster,
-            LABEL_POD_UID: spec.uid,
-            LABEL_POD_NAME: spec.name,
-            LABEL_POD_NAMESPACE: spec.namespace,
-        },
+        labels=labels.of_sandbox(spec, cluster),
         annotations=dict(spec.annotations),
         linux=cri.LinuxPodSandboxConfig(
             cgroup_parent=spec.cgroup_parent,
@@ -78,15 +46,7 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, cluster: str) ->
         args=list(spec.args),
         working_dir=spec.working_dir,
         envs=[cri.KeyValue(key=key, value=value) for key, value in spec.env],
-        labels={
-            **spec.labels,
-            LABEL_CLUSTER: cluster,
-            LABEL_POD_UID: sandbox.uid,
-            LABEL_POD_NAME: sandbox.name,
-            LABEL_POD_NAMESPACE: sandbox.namespace,
-            LABEL_CONTAINER: spec.name,
-            LABEL_ATTEMPT: str(spec.attempt),
-        },
+        labels=labels.of_container(spec, sandbox, cluster),
         mounts=[
             cri.Mount(container_path=mount.container_path, host_path=mount.host_path, readonly=mount.read_only) for mount in spec.mounts
         ],
@@ -99,9 +59,9 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, cluster: str) ->
 
 def limits(resources: ResourceLimits) -> cri.LinuxContainerResources:
     return cri.LinuxContainerResources(
-        cpu_period=CPU_PERIOD_US,
-        cpu_quota=cpu_quota(resources.cpu_milli),
-        cpu_shares=cpu_shares(resources.cpu_request_milli),
+        cpu_period=labels.CPU_PERIOD_US,
+        cpu_quota=labels.cpu_quota(resources.cpu_milli),
+        cpu_shares=labels.cpu_shares(resources.cpu_request_milli),
         memory_limit_in_bytes=resources.memory_bytes,
         oom_score_adj=resources.oom_score_adj,
     )

@@ -51,6 +51,8 @@ def missing() -> str:
 
 
 class ContainerdHost:
+    name = "containerd"
+
     def __init__(self, folder: Path, netns: str) -> None:
         self.folder = folder
         self.netns = netns
@@ -62,8 +64,8 @@ class ContainerdHost:
     def endpoint(self) -> str:
         return f"unix://{self.folder}/containerd.sock"
 
-    def runtime(self) -> ContainerdRuntime:
-        return ContainerdRuntime(self.endpoint, cluster=CLUSTER, cgroup_root=self.cgroup_root)
+    def runtime(self, cluster: str = CLUSTER) -> ContainerdRuntime:
+        return ContainerdRuntime(self.endpoint, cluster=cluster, cgroup_root=self.cgroup_root)
 
     def start(self) -> None:
         argv = ["nsenter", f"--net=/run/netns/{self.netns}", "containerd", "--config", str(self.folder / "config.toml")]

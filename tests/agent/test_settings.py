@@ -29,7 +29,7 @@ def test_the_defaults_are_good() -> None:
         pytest.param("cpus: 2", "unknown field `cpus`", id="an unknown key"),
         pytest.param("cpu: many", "cpu: quantities must match", id="a bad quantity"),
         pytest.param("memory: -1", "must be above 0", id="a negative capacity"),
-        pytest.param("runtime: rkt", "none of containerd, hollow", id="an unknown runtime"),
+        pytest.param("runtime: rkt", "none of containerd, docker, hollow", id="an unknown runtime"),
         pytest.param("bridge: much-too-long-for-a-link", "bridge", id="a long link name"),
         pytest.param("node_name: Not_A_Name", "not a DNS name", id="a bad node name"),
         pytest.param("- a\n- b", "must be a map", id="a list"),

@@ -1,4 +1,4 @@
-"""The runtime's contract, over every implementation: hollow containers, and real ones in a containerd of the test's own."""
+"""The runtime's contract, over every implementation: hollow containers, and real ones in a containerd and in a Docker of the test's own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.log_lines import Lines
 from agent.runtime.contract import (
     ContainerSpec,
     Mount,
@@ -22,7 +23,7 @@ from agent.runtime.contract import (
 from agent.runtime.hollow import HollowRuntime
 from common.clock import SystemClock
 from common.errors import Unavailable
-from tests.agent import containerd_host
+from tests.agent import containerd_host, docker_host
 
 IMAGE = "busybox:1.36"
 _numbers = itertools.count(1)
@@ -87,10 +88,20 @@ def containerd() -> Iterator[containerd_host.ContainerdHost]:
         yield host
 
 
+@pytest.fixture(scope="module")
+def docker() -> Iterator[docker_host.DockerHost]:
+    why = docker_host.missing()
+    if why:
+        pytest.skip(f"no Docker for the runtime's contract: {why}")
+    with docker_host.docker_host() as host:
+        yield host
+
+
 Test = Callable[[Bench], Awaitable[None]]
+REAL = [pytest.param(name, marks=pytest.mark.containerd) for name in ("containerd", "docker")]
 
 
-@pytest.fixture(params=["hollow", pytest.param("containerd", marks=pytest.mark.containerd)])
+@pytest.fixture(params=["hollow", *REAL])
 def on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Test], None]:
     """Runs a test on this implementation, and removes what it made."""
 
@@ -99,16 +110,16 @@ def on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Test], None]
             if request.param == "hollow":
                 bench = Bench(HollowRuntime(SystemClock()), str(tmp_path), "", "hollow")
             else:
-                host = request.getfixturevalue("containerd")
-                bench = Bench(host.runtime(), host.log_root, host.cgroup_root, "containerd")
+                host = request.getfixturevalue(request.param)
+                bench = Bench(host.runtime(), host.log_root, host.cgroup_root, request.param)
             try:
                 await test(bench)
                 await bench.clear()
             finally:
                 await bench.runtime.close()
 
-        if request.param == "containerd":
-            request.getfixturevalue("containerd")
+        if request.param != "hollow":
+            request.getfixturevalue(request.param)
         asyncio.run(main())
 
     return run
@@ -282,7 +293,7 @@ def test_a_runtime_object_made_anew_sees_what_the_former_one_made(on: Callable, 
         if bench.name == "hollow":
             fresh: Runtime = HollowRuntime(SystemClock(), world=bench.runtime.world)
         else:
-            fresh = request.getfixturevalue("containerd").runtime()
+            fresh = request.getfixturevalue(bench.name).runtime()
         try:
             assert await fresh.observe(bench.uid) == await bench.runtime.observe(bench.uid)
             side = await fresh.create_container(sandbox_id, await bench.container("sleep", "1000", name="side"))
@@ -297,11 +308,16 @@ def test_a_runtime_object_made_anew_sees_what_the_former_one_made(on: Callable, 
 # What only real containers can show.
 
 
+@pytest.fixture(params=REAL)
+def host(request: pytest.FixtureRequest) -> containerd_host.ContainerdHost | docker_host.DockerHost:
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
-def real(containerd: containerd_host.ContainerdHost) -> Callable[[Test], None]:
+def real(host: containerd_host.ContainerdHost | docker_host.DockerHost) -> Callable[[Test], None]:
     def run(test: Test) -> None:
         async def main() -> None:
-            bench = Bench(containerd.runtime(), containerd.log_root, containerd.cgroup_root, "containerd")
+            bench = Bench(host.runtime(), host.log_root, host.cgroup_root, host.name)
             try:
                 await test(bench)
                 await bench.clear()
@@ -313,21 +329,18 @@ def real(containerd: containerd_host.ContainerdHost) -> Callable[[Test], None]:
     return run
 
 
-@pytest.mark.containerd
 def test_env_args_directory_and_logs_reach_a_real_container(real: Callable) -> None:
     async def test(bench: Bench) -> None:
         command = ("sh", "-c", "echo $GREETING $0 $PWD; hostname; echo wrong >&2")
         await bench.run(*command, args=("world",), env=(("GREETING", "hello"),), working_dir="/tmp")
         await bench.until_ended()
-        lines = Path(bench.sandbox().log_directory, "app/0.log").read_text().splitlines()
-        told = [(line.split(" ", 3)[1], line.split(" ", 3)[3]) for line in lines]
-        assert sorted(told) == [("stderr", "wrong"), ("stdout", "hello world /tmp"), ("stdout", "web")]
+        written = Path(bench.sandbox().log_directory, "app/0.log").read_bytes()
+        assert sorted(Lines(False, None).feed(written).decode().splitlines()) == ["hello world /tmp", "web", "wrong"]
 
     on = real
     on(test)
 
 
-@pytest.mark.containerd
 def test_mounts_are_seen_and_read_only_ones_not_written(real: Callable, tmp_path: Path) -> None:
     async def test(bench: Bench) -> None:
         (tmp_path / "data").mkdir()
@@ -342,7 +355,6 @@ def test_mounts_are_seen_and_read_only_ones_not_written(real: Callable, tmp_path
     real(test)
 
 
-@pytest.mark.containerd
 def test_limits_are_set_in_the_cgroup(real: Callable) -> None:
     async def test(bench: Bench) -> None:
         limits = ResourceLimits(cpu_milli=500, memory_bytes=64 << 20, cpu_request_milli=250, oom_score_adj=900)
@@ -359,7 +371,6 @@ def test_limits_are_set_in_the_cgroup(real: Callable) -> None:
     real(test)
 
 
-@pytest.mark.containerd
 def test_too_much_memory_ends_as_oomkilled(real: Callable) -> None:
     async def test(bench: Bench) -> None:
         limits = ResourceLimits(memory_bytes=16 << 20)
@@ -370,7 +381,6 @@ def test_too_much_memory_ends_as_oomkilled(real: Callable) -> None:
     real(test)
 
 
-@pytest.mark.containerd
 def test_containers_of_a_pod_share_its_network(real: Callable) -> None:
     async def test(bench: Bench) -> None:
         sandbox_id, _ = await bench.run("sh", "-c", "echo served | nc -l -p 8080")
@@ -387,13 +397,10 @@ def test_containers_of_a_pod_share_its_network(real: Callable) -> None:
     real(test)
 
 
-@pytest.mark.containerd
-def test_what_carries_another_clusters_id_is_not_seen(real: Callable, containerd: containerd_host.ContainerdHost) -> None:
+def test_what_carries_another_clusters_id_is_not_seen(real: Callable, host: containerd_host.ContainerdHost) -> None:
     async def test(bench: Bench) -> None:
-        from agent.runtime.containerd import ContainerdRuntime
-
         await bench.run("sleep", "1000")
-        other = ContainerdRuntime(containerd.endpoint, cluster="other")
+        other = host.runtime(cluster="other")
         try:
             assert await other.observe() == []
         finally:
@@ -402,17 +409,16 @@ def test_what_carries_another_clusters_id_is_not_seen(real: Callable, containerd
     real(test)
 
 
-@pytest.mark.containerd
-def test_a_stopped_containerd_is_unavailable_and_its_return_is_told(real: Callable, containerd: containerd_host.ContainerdHost) -> None:
+def test_a_stopped_runtime_is_unavailable_and_its_return_is_told(real: Callable, host: containerd_host.ContainerdHost) -> None:
     async def test(bench: Bench) -> None:
         await bench.run("sleep", "1000")
         events = bench.runtime.events()
         async with asyncio.timeout(60):
             assert (await anext(events)).uid == ""
-            await asyncio.to_thread(containerd.stop)
+            await asyncio.to_thread(host.stop)
             with pytest.raises(Unavailable):
                 await bench.runtime.observe(bench.uid)
-            starting = asyncio.to_thread(containerd.start)
+            starting = asyncio.to_thread(host.start)
             await starting
             while True:
                 assert (await anext(events)).uid == ""
@@ -425,3 +431,26 @@ def test_a_stopped_containerd_is_unavailable_and_its_return_is_told(real: Callab
         await events.aclose()
 
     real(test)
+
+
+@pytest.mark.containerd
+def test_containers_of_other_people_on_the_same_docker_are_left_alone(docker: docker_host.DockerHost, tmp_path: Path) -> None:
+    async def main() -> None:
+        bench = Bench(docker.runtime(), docker.log_root, docker.cgroup_root, "docker")
+        try:
+            sandbox_id, _ = await bench.run("sleep", "1000")
+            assert [s.id for s in await bench.runtime.observe()] == [sandbox_id]
+            await bench.runtime.stop_sandbox(stranger)
+            await bench.runtime.remove_sandbox(stranger)
+            with pytest.raises(RuntimeFault):
+                await bench.runtime.create_container(stranger, await bench.container("true"))
+            await bench.clear()
+        finally:
+            await bench.runtime.close()
+
+    stranger = docker.docker("run", "--detach", "--network=none", "--cgroup-parent", docker.cgroup_root, IMAGE, "sleep", "1000").stdout.strip()
+    try:
+        asyncio.run(main())
+        assert docker.docker("inspect", "--format", "{{.State.Status}}", stranger).stdout.strip() == "running"
+    finally:
+        docker.docker("rm", "--force", stranger)

@@ -29,6 +29,8 @@ LOGS = ROOT / "build" / "lab-logs"
 NEWEST = "1.33"
 KUBECTL_TIMEOUT_S = 90.0
 RUNTIMES = ("containerd", "hollow")
+LONG_RUNTIMES = ("docker", "mixed")
+"""Only with --long; one of them: `pytest --long tests/e2e -k docker`."""
 
 
 def kubectl_path(version: str = NEWEST) -> Path:
@@ -90,10 +92,21 @@ def kubectl() -> Kubectl:
     return run
 
 
-@pytest.fixture(scope="session", params=RUNTIMES)
+@pytest.fixture(scope="session")
+def docker_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    yield from _run_lab("docker", request)
+
+
+@pytest.fixture(scope="session")
+def mixed_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """host-1 with containerd, host-2 with Docker."""
+    yield from _run_lab("mixed", request)
+
+
+@pytest.fixture(scope="session", params=[*RUNTIMES, *(pytest.param(name, marks=pytest.mark.long) for name in LONG_RUNTIMES)])
 def running(request: pytest.FixtureRequest) -> tuple[str, Lab]:
     """The runtime's name and its lab, one after the other."""
-    name = {"containerd": "lab", "hollow": "hollow_lab"}[request.param]
+    name = {"containerd": "lab", "docker": "docker_lab", "mixed": "mixed_lab", "hollow": "hollow_lab"}[request.param]
     return request.param, request.getfixturevalue(name)
 
 

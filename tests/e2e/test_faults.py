@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from lab import runtimes
 from tests.e2e.cluster import Cluster
 from tests.e2e.test_workloads import deployment, pod
 
@@ -73,11 +74,12 @@ def test_a_runtime_that_stops_makes_its_node_not_ready_and_comes_back(cluster: C
     cluster.apply(deployment("rt", 2))
     cluster.kubectl("rollout", "status", "deployment/rt", "--timeout=60s")
     before = containers(cluster, "rt")
-    cluster.lab.stop("host-2", "containerd")
+    runtime = runtimes.service(cluster.runtime, "host-2")
+    cluster.lab.stop("host-2", runtime)
     try:
         cluster.until(lambda: ready(cluster, "host-2") == "False", "host-2 not Ready")
     finally:
-        cluster.lab.start("host-2", "containerd")
+        cluster.lab.start("host-2", runtime)
     healthy(cluster)
     kept = {name: one for name, one in containers(cluster, "rt").items() if name in before}
     assert all(before[name] == one for name, one in kept.items())
@@ -96,13 +98,16 @@ def test_the_pods_of_a_dead_host_run_elsewhere_and_none_runs_twice_after_its_ret
     healthy(cluster)
     cluster.until(lambda: not set(lost) & set(cluster.kubectl("get", "pods", "-o", "name").replace("pod/", "").split()), "the lost pods to go")
     assert len(cluster.json("get", "pods", "-l", "app=survive")["items"]) == 4
-    if cluster.runtime == "containerd":
+    if cluster.runtime != "hollow":
         mine = [name for name in running_names(cluster, "host-2") if name.startswith("survive-")]
         assert sorted(mine) == sorted(running_on(cluster, "survive", "host-2"))
 
 
 def running_names(cluster: Cluster, host: str) -> list[str]:
     """The names of the pods whose sandboxes really run on a host."""
+    if runtimes.of(cluster.runtime, host) == "docker":
+        form = '{{.Label "io.kubernetes.pod.name"}}'
+        return cluster.lab.run(host, ["docker", "ps", "--filter", "label=io.kubernetes.docker.type=podsandbox", "--format", form]).stdout.split()
     listed = cluster.lab.run(host, ["ctr", "-n", "k8s.io", "containers", "ls", "-q", "labels.\"io.cri-containerd.kind\"==sandbox"])
     names = []
     for identity in listed.stdout.split():

@@ -64,7 +64,7 @@ def test_up_without_root_names_the_runtime_that_needs_none(checkout: Path) -> No
 
 def test_up_with_an_unknown_runtime_names_those_there_are(checkout: Path) -> None:
     said = refused(call(checkout, "script/up", "--runtime", "podman"), checkout)
-    assert "there is no runtime 'podman': choose containerd or hollow" in said
+    assert "there is no runtime 'podman': choose containerd, docker, mixed or hollow" in said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

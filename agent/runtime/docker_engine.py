@@ -1,0 +1,172 @@
+"""The Docker Engine's API over its unix socket: the calls that the runtime makes, each with a time limit and our errors.
+
+Owns the client library (aiodocker) and what its errors mean: Unavailable when the engine does not answer, Timeout, RuntimeFault with
+the engine's own words otherwise. An answer that a caller may expect (there is none, it is so already) is a value: None or False.
+What is asked for, and why, is `docker.py`'s business.
+
+Subtle: an event stream starts in the past, at the moment before it was asked for, so that nothing is lost while it is set up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from typing import Any
+
+import aiodocker
+import aiohttp
+from aiodocker.exceptions import DockerError, DockerStreamError
+
+from agent.runtime.contract import RuntimeFault
+from common.errors import Timeout, Unavailable
+
+SHORT_S = 10.0
+OPERATION_S = 120.0
+PULL_S = 900.0
+NO_CONNECTION = 900
+"""aiodocker's status for an engine that does not answer."""
+_REFERENCE = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9]|[._:@/-](?![/.]))*$")
+LISTED = ("Id", "Labels", "State", "Created")
+Document = dict[str, Any]
+
+
+class Refused(RuntimeFault):
+    """With the HTTP status."""
+
+    status: int = 0
+
+
+class Engine:
+    """endpoint: `unix:///run/docker.sock`. Needs a running event loop."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._client = aiodocker.Docker(endpoint)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def version(self) -> Document:
+        return await limited(self._client.version())
+
+    async def info(self) -> Document:
+        return await limited(self._client.system.info())
+
+    async def containers(self, *labels: str) -> list[Document]:
+        """All, also ended ones, that carry these labels (`KEY=VALUE`)."""
+        filters = json.dumps({"label": list(labels)})
+        listed = await limited(self._client.containers.list(all=True, filters=filters))
+        return [{key: item[key] for key in LISTED} for item in listed]
+
+    async def inspect(self, identity: str) -> Document | None:
+        """None: it is not there."""
+        return await _or_none(limited(self._client.containers.container(identity).show()))
+
+    async def create(self, name: str, config: Document, *, kind: str) -> str | None:
+        """None: the name is taken."""
+        try:
+            made = await limited(self._client.containers.create(config, name=name), OPERATION_S, kind=kind)
+        except Refused as fault:
+            if fault.status == 409:
+                return None
+            raise
+        return made.id
+
+    async def start(self, identity: str, *, kind: str) -> None:
+        """Started already: fine."""
+        await limited(self._client.containers.container(identity).start(), OPERATION_S, kind=kind)
+
+    async def stop(self, identity: str, *, grace_s: int, margin_s: float) -> None:
+        with _gone_is_fine():
+            await limited(self._client.containers.container(identity).stop(t=grace_s), grace_s + margin_s)
+
+    async def kill(self, identity: str) -> None:
+        """Returns when it has ended; one that does not run, or is not there, is fine."""
+        with _gone_is_fine(404, 409):
+            await limited(self._client.containers.container(identity).kill(), OPERATION_S)
+
+    async def remove(self, identity: str) -> None:
+        with _gone_is_fine():
+            try:
+                await limited(self._client.containers.container(identity).delete(force=True, v=True), OPERATION_S)
+            except Refused as fault:
+                if fault.status == 409:
+                    raise Unavailable(f"it is being removed: {fault.message}") from None
+                raise
+
+    async def image(self, image: str) -> Document | None:
+        if not _REFERENCE.match(image):
+            return None
+        return await _or_none(limited(self._client.images.inspect(image)))
+
+    async def pull(self, image: str) -> None:
+        if not _REFERENCE.match(image):
+            raise RuntimeFault(f'failed to parse image reference "{image}": invalid reference format', kind="InvalidImageName")
+        try:
+            await limited(self._client.images.pull(image), PULL_S, kind="ErrImagePull")
+        except RuntimeFault as fault:
+            bad = "invalid reference format" in fault.message
+            raise RuntimeFault(f'failed to pull image "{image}": {fault.message}', kind="InvalidImageName" if bad else fault.kind) from None
+
+    def events(self, *labels: str, since: float) -> Events:
+        """Of containers with these labels, from this moment on. To be closed."""
+        return Events(self._endpoint, labels, since)
+
+
+class Events:
+    """A stream of events with a client of its own, so that no call waits for it; it is asked for at once, and ends when the engine does."""
+
+    def __init__(self, endpoint: str, labels: tuple[str, ...], since: float) -> None:
+        self._client = aiodocker.Docker(endpoint)
+        filters = json.dumps({"type": ["container"], "label": list(labels)})
+        self._subscriber = self._client.events.subscribe(filters=filters, since=f"{since:.9f}")
+
+    async def __aiter__(self) -> AsyncIterator[Document]:
+        while (event := await self._subscriber.get()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        # That the stream broke off was told by its end; the library's task carries the error once more.
+        with contextlib.suppress(DockerError, aiohttp.ClientError, OSError, ValueError):
+            await self._client.events.stop()
+        await self._client.close()
+
+
+async def limited(call: Awaitable[Any], timeout_s: float = SHORT_S, *, kind: str = "") -> Any:
+    """One call of the engine, its errors as ours."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await call
+    except TimeoutError:
+        raise Timeout(f"Docker did not finish within {timeout_s:g} s") from None
+    except DockerStreamError as error:
+        raise RuntimeFault(error.message, kind=kind) from None
+    except DockerError as error:
+        if error.status == NO_CONNECTION:
+            raise Unavailable(f"Docker does not answer: {error.message}") from None
+        fault = Refused(str(error.message).strip(), kind=kind)
+        fault.status = error.status
+        raise fault from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unavailable(f"Docker does not answer: {error}") from None
+
+
+async def _or_none(call: Awaitable[Any]) -> Any:
+    try:
+        return await call
+    except Refused as fault:
+        if fault.status in (400, 404):
+            return None
+        raise
+
+
+@contextlib.contextmanager
+def _gone_is_fine(*also: int) -> Iterator[None]:
+    try:
+        yield
+    except Refused as fault:
+        if fault.status not in (404, *also):
+            raise

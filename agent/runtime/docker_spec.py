@@ -1,0 +1,160 @@
+"""Between our specs and the Engine API's documents. Pure conversion.
+
+Owns what a pod is in Docker's terms: a pause container with a network namespace that nothing is connected to (the agent does that, by
+CNI) and containers that join its network and IPC; their names, which are unique on an engine and so make creation idempotent; and what
+of Docker's states, texts and times is what in ours. The json-file log driver is named here since `log_lines.py` reads its format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from agent.runtime import labels
+from agent.runtime.contract import LABEL_ATTEMPT, LABEL_CONTAINER, ContainerSpec, ObservedContainer, SandboxSpec, State
+from common.clock import parse_rfc3339
+
+Document = dict[str, Any]
+
+LABEL_TYPE = "io.kubernetes.docker.type"
+LABEL_SANDBOX = "io.kubernetes.sandbox.id"
+LABEL_LOG_PATH = "io.kubernetes.container.logpath"
+SANDBOX, CONTAINER = "podsandbox", "container"
+RUNS = ("running", "paused", "restarting")
+START_ERROR_CODE = 128
+NAME_MOST = 200
+LOGS = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
+NO_LOGS = {"Type": "none", "Config": {}}
+
+
+def name(part: str, sandbox: SandboxSpec, attempt: int, *, parent: str = "") -> str:
+    """`k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`, as Kubernetes names them; the pod's is called POD. A name too long is cut, with its hash.
+    parent: of a container, its sandbox' attempt, so that a new sandbox may have the same tries."""
+    whole = "_".join(filter(None, ("k8s", part, sandbox.name, sandbox.namespace, sandbox.uid, parent, str(attempt))))
+    if len(whole) <= NAME_MOST:
+        return whole
+    return f"{whole[: NAME_MOST - 17]}_{hashlib.blake2s(whole.encode(), digest_size=8).hexdigest()}"
+
+
+def sandbox_config(spec: SandboxSpec, *, cluster: str, image: str) -> Document:
+    own = {LABEL_TYPE: SANDBOX, LABEL_ATTEMPT: str(spec.attempt), **labels.notes(spec)}
+    config: Document = {
+        "Image": image,
+        "Labels": {**labels.of_sandbox(spec, cluster), **own},
+        "HostConfig": {
+            "NetworkMode": "host" if spec.host_network else "none",
+            "IpcMode": "shareable",
+            "LogConfig": NO_LOGS,
+            "RestartPolicy": {"Name": "no"},
+            **({"CgroupParent": spec.cgroup_parent} if spec.cgroup_parent else {}),
+            **({"UTSMode": "host"} if spec.host_network else {}),
+        },
+    }
+    if not spec.host_network:
+        config["Hostname"] = spec.hostname
+    return config
+
+
+def container_config(spec: ContainerSpec, sandbox: SandboxSpec, *, cluster: str, sandbox_id: str, least_oom_score_adj: int) -> Document:
+    log_path = f"{sandbox.log_directory}/{spec.log_path}" if spec.log_path else ""
+    own = {LABEL_TYPE: CONTAINER, LABEL_SANDBOX: sandbox_id, LABEL_LOG_PATH: log_path}
+    config: Document = {
+        "Image": spec.image,
+        "Labels": {**labels.of_container(spec, sandbox, cluster), **own},
+        "Env": [f"{key}={value}" for key, value in spec.env],
+        "WorkingDir": spec.working_dir,
+        "Tty": spec.tty,
+        "OpenStdin": spec.stdin,
+        "User": user(spec),
+        "HostConfig": _host_config(spec, sandbox, sandbox_id=sandbox_id, least_oom_score_adj=least_oom_score_adj),
+    }
+    if spec.command:  # Docker then leaves the image's own arguments out, as Kubernetes wants it
+        config["Entrypoint"] = list(spec.command)
+    if spec.args:
+        config["Cmd"] = list(spec.args)
+    return config
+
+
+def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, least_oom_score_adj: int) -> Document:
+    resources = spec.resources
+    config: Document = {
+        "NetworkMode": f"container:{sandbox_id}",
+        "IpcMode": f"container:{sandbox_id}",
+        "LogConfig": LOGS,
+        "RestartPolicy": {"Name": "no"},
+        "Privileged": spec.privileged,
+        "ReadonlyRootfs": spec.read_only_root,
+        "CpuShares": labels.cpu_shares(resources.cpu_request_milli),
+        "OomScoreAdj": max(resources.oom_score_adj, least_oom_score_adj),
+        "Mounts": [
+            {"Type": "bind", "Source": mount.host_path, "Target": mount.container_path, "ReadOnly": mount.read_only}
+            for mount in spec.mounts
+        ],
+    }
+    if resources.cpu_milli:
+        config |= {"CpuPeriod": labels.CPU_PERIOD_US, "CpuQuota": labels.cpu_quota(resources.cpu_milli)}
+    if resources.memory_bytes:
+        config |= {"Memory": resources.memory_bytes, "MemorySwap": resources.memory_bytes}
+    if sandbox.cgroup_parent:
+        config["CgroupParent"] = sandbox.cgroup_parent
+    if sandbox.host_network:
+        config["UTSMode"] = "host"
+    return config
+
+
+def user(spec: ContainerSpec) -> str:
+    """Raises ValueError for a group without a user, which the kubelet refuses too."""
+    if spec.run_as_user is None:
+        if spec.run_as_group is not None:
+            raise ValueError("runAsGroup specified without runAsUser")
+        return ""
+    return f"{spec.run_as_user}:{spec.run_as_group}" if spec.run_as_group is not None else str(spec.run_as_user)
+
+
+def sandbox_spec(told: dict[str, str]) -> SandboxSpec:
+    """Enough of it to make containers, from the labels."""
+    return SandboxSpec(
+        namespace=told.get(labels.LABEL_POD_NAMESPACE, ""),
+        name=told.get(labels.LABEL_POD_NAME, ""),
+        uid=told.get(labels.LABEL_POD_UID, ""),
+        attempt=number(told.get(LABEL_ATTEMPT, "")),
+        hostname="",
+        log_directory=told.get(labels.LOG_DIRECTORY, ""),
+        cgroup_parent=told.get(labels.CGROUP_PARENT, ""),
+        host_network=told.get(labels.HOST_NETWORK) == "true",
+    )
+
+
+def number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
+
+
+def observed(document: Document, *, image: str, image_id: str) -> ObservedContainer:
+    """A container from its inspection."""
+    told, state = document["Config"]["Labels"] or {}, document["State"]
+    values: Document = {
+        "id": document["Id"], "name": told.get(LABEL_CONTAINER, ""), "attempt": number(told.get(LABEL_ATTEMPT, "")),
+        "image": image, "image_id": image_id, "created_at": seconds(document.get("Created", "")),
+    }  # fmt: skip
+    started, finished = seconds(state.get("StartedAt", "")), seconds(state.get("FinishedAt", ""))
+    if state["Status"] in RUNS:
+        return ObservedContainer(**values, state=State.RUNNING, started_at=started)
+    if state["Status"] == "created":
+        if not state.get("Error"):
+            return ObservedContainer(**values, state=State.CREATED)
+        # Docker calls what could not be started "created" still.
+        return ObservedContainer(
+            **values, state=State.EXITED, exit_code=START_ERROR_CODE, reason="StartError", message=state["Error"],
+            finished_at=finished or values["created_at"],
+        )  # fmt: skip
+    code = int(state.get("ExitCode", 0))
+    reason = "OOMKilled" if state.get("OOMKilled") else "Error" if code else "Completed"
+    return ObservedContainer(
+        **values, state=State.EXITED, exit_code=code, reason=reason, message=state.get("Error", ""),
+        started_at=started, finished_at=finished,
+    )  # fmt: skip
+
+
+def seconds(text: str) -> float | None:
+    """None for Docker's "never", the year 1."""
+    return None if not text or text.startswith("0001-") else parse_rfc3339(text)

@@ -1,0 +1,79 @@
+"""What every real runtime writes on its objects beyond the contract's labels, and what it leaves behind of a pod: its cgroup.
+
+Owns the names of the notes that a restarted agent reads back (containerd keeps them as annotations, Docker as labels), the sums that turn
+millicores into shares and quotas, and the removal of a pod's empty cgroup, which runc makes with the first container and nobody removes.
+Which objects carry these and when they are made is each runtime's business. Nothing here talks to a runtime.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from agent.runtime.contract import (
+    LABEL_ATTEMPT,
+    LABEL_CLUSTER,
+    LABEL_CONTAINER,
+    LABEL_POD_NAME,
+    LABEL_POD_NAMESPACE,
+    LABEL_POD_UID,
+    ContainerSpec,
+    SandboxSpec,
+)  # fmt: skip
+
+LOG_DIRECTORY = "steersman.io/log-directory"
+CGROUP_PARENT = "steersman.io/cgroup-parent"
+HOST_NETWORK = "steersman.io/host-network"
+"""On our sandboxes: what the runtime does not give back and a restarted agent needs."""
+
+CGROUPS = Path("/sys/fs/cgroup")
+CPU_PERIOD_US = 100_000
+CPU_QUOTA_LEAST_US = 1_000
+SHARES_LEAST = 2
+SHARES_MOST = 262_144
+
+
+def notes(spec: SandboxSpec) -> dict[str, str]:
+    return {
+        LOG_DIRECTORY: spec.log_directory,
+        CGROUP_PARENT: spec.cgroup_parent,
+        HOST_NETWORK: "true" if spec.host_network else "false",
+    }
+
+
+def of_sandbox(spec: SandboxSpec, cluster: str) -> dict[str, str]:
+    """The user's labels never override ours."""
+    return {**spec.labels, **_whose(spec, cluster)}
+
+
+def _whose(spec: SandboxSpec, cluster: str) -> dict[str, str]:
+    return {
+        LABEL_CLUSTER: cluster,
+        LABEL_POD_UID: spec.uid,
+        LABEL_POD_NAME: spec.name,
+        LABEL_POD_NAMESPACE: spec.namespace,
+    }
+
+
+def of_container(spec: ContainerSpec, sandbox: SandboxSpec, cluster: str) -> dict[str, str]:
+    return {**spec.labels, **_whose(sandbox, cluster), LABEL_CONTAINER: spec.name, LABEL_ATTEMPT: str(spec.attempt)}
+
+
+def cpu_shares(milli: int) -> int:
+    """cgroup v1's weight; the runtime converts it for v2."""
+    return max(SHARES_LEAST, min(SHARES_MOST, milli * 1024 // 1000))
+
+
+def cpu_quota(milli: int) -> int:
+    """Microseconds of each period; 0 is no limit."""
+    return max(CPU_QUOTA_LEAST_US, milli * CPU_PERIOD_US // 1000) if milli else 0
+
+
+def remove_cgroup(parent: str, mount: Path = CGROUPS) -> None:
+    """The pod's empty cgroup, in the unified hierarchy and in each of version 1. What is in use stays."""
+    below = parent.lstrip("/")
+    for root in (mount, *(path for path in sorted(mount.glob("*")) if path.is_dir())):
+        try:
+            os.rmdir(root / below)
+        except OSError:
+            continue
