@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.network import cni
@@ -119,6 +119,9 @@ def docker_host() -> Iterator[DockerHost]:
 
 
 def _clear(host: DockerHost) -> None:
+    for made in ("/run/docker/plugins", "/run/docker"):  # dockerd makes these whatever it is told; only empty ones go
+        with suppress(OSError):
+            os.rmdir(made)
     for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
         mount = line.split()[4]
         if mount.startswith(str(host.folder)):
