@@ -1,0 +1,111 @@
+"""One pod on a real host, from create to Ready as a watch sees it, beside the raw CRI calls for the same pod.
+
+Root only: a containerd lab with one host. The raw side asks that same containerd for a sandbox, a container and its start, one call after
+another, as the least that any agent must do; it runs from outside the host, through the socket in its root. Both sides are taken
+in turn, pod by pod, and compared at the median, so that a busy moment of the machine falls on both.
+
+The API's side has on top: the create itself, the scheduler's decision and its binding (two durable writes), the way to the agent, its
+own preparations (log folder, token), its report and the status write, and the watch. The ratio tells how that weighs against runc.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import statistics
+import time
+from pathlib import Path
+
+import msgspec
+
+from agent.runtime.containerd import ContainerdRuntime
+from agent.runtime.contract import ContainerSpec, SandboxSpec
+from bench import load
+from bench.report import Figure, Skip
+from lab.containerd import SOCKET
+from lab.contract import Lab, LabSettings
+from lab.state import StateFile
+
+NAME = "pod_start"
+PODS = 9
+WARM_UP = 1
+"""The first of each kind pays for files that nobody has read yet, and is not counted."""
+HOST = "host-1"
+IMAGE = "busybox:1.36"
+COMMAND = ("sleep", "600")
+LOGS = "/var/log/pods/bench"
+DEADLINE_S = 30.0
+POD_PATH = "/api/v1/namespaces/default/pods"
+CLUSTER = "bench"
+"""The label of what the raw side makes: kagent does not touch what is not its cluster's."""
+
+
+async def raw_s(runtime: ContainerdRuntime, image: str, number: int) -> float:
+    """Seconds of the three calls; the pod is removed afterwards."""
+    name = f"raw-{number}"
+    spec = SandboxSpec(namespace="default", name=name, uid=f"bench-{number}", attempt=0, hostname=name, log_directory=LOGS)
+    began = time.perf_counter()
+    sandbox = await runtime.create_sandbox(spec)
+    try:
+        made = ContainerSpec(name="main", attempt=0, image=image, command=COMMAND, log_path=f"{name}.log")
+        await runtime.start_container(await runtime.create_container(sandbox, made))
+        return time.perf_counter() - began
+    finally:
+        await runtime.stop_sandbox(sandbox)
+        await runtime.remove_sandbox(sandbox)
+
+
+async def ready_s(user: load.Client, number: int) -> float:
+    """Seconds from the create to the watch's event that says Ready; the pod is deleted afterwards."""
+    name = f"bench-{number}"
+    container = {"name": "main", "image": IMAGE, "command": COMMAND}
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
+    document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    async with asyncio.timeout(DEADLINE_S), user.watching(POD_PATH) as lines:
+        began = time.perf_counter()
+        await user.create(POD_PATH, document)
+        while True:
+            found = msgspec.json.decode(await lines.readline())["object"]
+            conditions = {entry["type"]: entry["status"] for entry in found.get("status", {}).get("conditions", ())}
+            if found["metadata"]["name"] == name and conditions.get("Ready") == "True":
+                passed = time.perf_counter() - began
+                break
+        await user.delete(f"{POD_PATH}/{name}")
+        while msgspec.json.decode(await lines.readline())["type"] != "DELETED":
+            pass
+    return passed
+
+
+async def both(lab: Lab, directory: Path) -> tuple[list[float], list[float]]:
+    """Seconds of each pod: through the API, and raw."""
+    state = StateFile(directory).load()
+    init = None if state is None else state.host(HOST).init
+    if init is None:
+        raise RuntimeError(f"{HOST} has no process to reach its containerd through")
+    lab.run(HOST, ["mkdir", "-p", LOGS])
+    runtime = ContainerdRuntime(f"unix:///proc/{init.pid}/root{SOCKET}", cluster=CLUSTER)
+    whole, raw = [], []
+    try:
+        image = await runtime.image(IMAGE)
+        if image is None:
+            raise RuntimeError(f"the lab has no image {IMAGE}")
+        async with load.clients(lab.kubeconfig, 1) as (user,):
+            for number in range(WARM_UP + PODS):
+                whole.append(await ready_s(user, number))
+                raw.append(await raw_s(runtime, image, number))
+    finally:
+        await runtime.close()
+    return whole[WARM_UP:], raw[WARM_UP:]
+
+
+def measure() -> list[Figure | Skip]:
+    if os.geteuid() != 0 or shutil.which("containerd") is None:
+        return [Skip(NAME, "it needs root and containerd")]
+    with load.running_lab(LabSettings(runtime="containerd", hosts=1, example=False)) as lab:
+        whole, raw = asyncio.run(both(lab, lab.kubeconfig.parent))
+    value, base = statistics.median(whole) * 1000, statistics.median(raw) * 1000
+    return [
+        Figure(NAME, f"create to Ready, median of {PODS}", value, "ms", "raw CRI: sandbox, container, start", base),
+        Figure(NAME, "the difference of these medians", value - base, "ms"),
+    ]
