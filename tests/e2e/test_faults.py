@@ -112,6 +112,9 @@ def running_names(cluster: Cluster, host: str) -> list[str]:
     names = []
     for identity in listed.stdout.split():
         shown = cluster.lab.run(host, ["ctr", "-n", "k8s.io", "containers", "info", identity])
+        if shown.returncode != 0 and "not found" in shown.stderr:
+            continue  # it was removed since the list was made
+        assert shown.returncode == 0, shown.stderr
         names.append(json.loads(shown.stdout)["Labels"]["io.kubernetes.pod.name"])
     return names
 
