@@ -49,7 +49,8 @@ def decode(body: bytes) -> tuple[Any, tuple[str, ...]]:
     try:
         return _document(_bounded(body))
     except yaml.YAMLError as error:
-        raise _bad(_place(error)) from None
+        # Subtle: the parser looks ahead, and newer ones have a limit of their own that may strike before ours is seen.
+        raise _too_deep() if "maximum nesting depth" in str(error) else _bad(_place(error)) from None
 
 
 def _bounded(body: bytes) -> Iterator[yaml.Event]:
@@ -92,7 +93,7 @@ def _opened(event: yaml.CollectionStartEvent, stack: list[_Frame]) -> dict[str, 
     if isinstance(parent.value, dict) and parent.key is None:
         raise _bad("the name of a field must be text")
     if len(stack) > MAX_DEPTH:
-        raise BadRequest(f"the object provided is nested more than {MAX_DEPTH} levels deep")
+        raise _too_deep()
     mapping = isinstance(event, yaml.MappingStartEvent)
     if event.tag not in (None, "!", _TAG + ("map" if mapping else "seq")):
         raise _bad(f"the tag {event.tag[:64]} is not accepted")
@@ -170,6 +171,10 @@ def _place(error: yaml.YAMLError) -> str:
     if mark is None or problem is None:
         return str(error).splitlines()[0]
     return f"line {mark.line + 1}: {problem}"
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest(f"the object provided is nested more than {MAX_DEPTH} levels deep")
 
 
 def _bad(why: str) -> BadRequest:
