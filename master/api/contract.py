@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 from common.objects.meta import View
 from master.store.contract import Cause
+
+if TYPE_CHECKING:
+    from master.api.catalog import Catalog
 
 Document = dict[str, Any]
 V = TypeVar("V", bound=View)
@@ -223,6 +226,7 @@ class Door(Protocol):
     """
 
     views: Views
+    catalog: Catalog
 
     def get(self, actor: Actor, ref: Ref) -> Stored:
         """Raises NotFound, Forbidden."""

@@ -1,4 +1,4 @@
-"""Discovery documents, generated from the registry: what exists, under which names, with which verbs.
+"""Discovery documents, generated from the catalogue: what exists, under which names, with which verbs.
 
 Two forms of the same facts: the classic ones (APIVersions, APIGroupList, APIResourceList), one request a group version, and the
 aggregated APIGroupDiscoveryList (v2, v2beta1), two requests for all. The front picks by the `Accept` header.
@@ -10,24 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from master.api.registry import RESOURCES, Resource, Subresource
+from master.api.catalog import Catalog
+from master.api.registry import Resource, Subresource
 
 Json = dict[str, Any]
 
 
-def _served() -> dict[str, dict[str, list[Resource]]]:
-    """group → version → resources, in the registry's order; the core group's name is empty."""
-    found: dict[str, dict[str, list[Resource]]] = {}
-    for resource in RESOURCES:
-        found.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
-    return found
-
-
-def versions(server_address: str) -> Json:
+def versions(catalog: Catalog, server_address: str) -> Json:
     """`/api`. server_address: `HOST:PORT` that clients reach the server at."""
     return {
         "kind": "APIVersions",
-        "versions": list(_served()[""]),
+        "versions": list(catalog.groups()[""]),
         "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": server_address}],
     }
 
@@ -37,15 +30,15 @@ def _group(name: str, served: dict[str, list[Resource]]) -> Json:
     return {"name": name, "versions": entries, "preferredVersion": entries[0]}
 
 
-def groups() -> Json:
+def groups(catalog: Catalog) -> Json:
     """`/apis`: APIGroupList."""
-    named = [_group(name, served) for name, served in _served().items() if name]
+    named = [_group(name, served) for name, served in catalog.groups().items() if name]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": named}
 
 
-def group(name: str) -> Json | None:
+def group(catalog: Catalog, name: str) -> Json | None:
     """`/apis/NAME`: APIGroup; None when it is not served."""
-    served = _served().get(name) if name else None
+    served = catalog.groups().get(name) if name else None
     return None if served is None else {"kind": "APIGroup", "apiVersion": "v1", **_group(name, served)}
 
 
@@ -62,9 +55,9 @@ def _subresource(resource: Resource, sub: Subresource) -> Json:
     return entry
 
 
-def resources(group_name: str, version: str) -> Json | None:
+def resources(catalog: Catalog, group_name: str, version: str) -> Json | None:
     """`/api/v1` (group "") and `/apis/GROUP/VERSION`: APIResourceList; None when it is not served."""
-    served = _served().get(group_name, {}).get(version)
+    served = catalog.groups().get(group_name, {}).get(version)
     if served is None:
         return None
     entries: list[Json] = []
@@ -114,10 +107,10 @@ def _aggregated_resource(resource: Resource) -> Json:
     return entry
 
 
-def aggregated(*, core: bool, version: str = "v2") -> Json:
+def aggregated(catalog: Catalog, *, core: bool, version: str = "v2") -> Json:
     """APIGroupDiscoveryList of `/api` (core) or `/apis`. version: "v2" or "v2beta1" of apidiscovery.k8s.io."""
     items = []
-    for name, served in _served().items():
+    for name, served in catalog.groups().items():
         if core == (not name):
             entries = [
                 {"version": v, "freshness": "Current", "resources": [_aggregated_resource(r) for r in found]}

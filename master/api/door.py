@@ -17,6 +17,7 @@ from common.clock import Clock, Rng
 from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
 from master.api import authz, faults, leases, proposals, schema, subresources, why
 from master.api.authz import Access
+from master.api.catalog import Catalog
 from master.api.contract import (
     Actor, CreateObject, DeleteObject, DeleteOptions, Document, EmitEvent, ObjectChange, Page, PatchObject, PatchType, Ref,
     Selection, Stored, WatchEvent, WriteOptions,
@@ -32,14 +33,6 @@ from master.api.write import Target, Writer
 from master.store.contract import Cause, Store
 
 
-def resource_of(key: str) -> Resource:
-    """Raises NotFound for a key that the registry does not have."""
-    resource = BY_KEY.get(key)
-    if resource is None:
-        raise faults.no_resource()
-    return resource
-
-
 class ApiDoor:
     """Implements `contract.Door`. One per master; used from the loop's thread only."""
 
@@ -48,6 +41,7 @@ class ApiDoor:
         settings: DoorSettings = DoorSettings(),
     ) -> None:  # fmt: skip
         self.views = StoreViews(store)
+        self.catalog = Catalog()
         self._store = store
         self._clock = clock
         self._leases = leases
@@ -62,8 +56,8 @@ class ApiDoor:
 
     def _enter(self, actor: Actor, verb: str, ref: Ref, subresource: str = "") -> Resource:
         """The resource, once it is known that `actor` may."""
-        resource = resource_of(ref.resource)
-        if subresource and resource.subresource(subresource) is None:
+        resource = self.catalog.by_key(ref.resource)
+        if resource is None or (subresource and resource.subresource(subresource) is None):
             raise faults.no_resource()
         self.authorize(actor, Access(verb, resource, ref.namespace, ref.name, subresource))
         if verb in ("create", "update", "patch", "delete") and self._is_node_lease(ref.resource, ref.namespace):

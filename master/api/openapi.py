@@ -1,4 +1,4 @@
-"""OpenAPI v3 documents, generated from the registry and the official definitions.
+"""OpenAPI v3 documents, generated from the catalogue and the official definitions.
 
 kubectl reads them for explain, create, apply, replace and diff: which patch types a kind takes, whether the server validates
 fields, descriptions and merge keys. One document a group and version; each is built when it is asked for and not kept here
@@ -7,7 +7,6 @@ fields, descriptions and merge keys. One document a group and version; each is b
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from typing import Any
 
@@ -15,7 +14,8 @@ import msgspec
 
 from common import version as build
 from master.api import schema_source
-from master.api.registry import RESOURCES, Resource, Subresource
+from master.api.catalog import Catalog
+from master.api.registry import Resource, Subresource
 
 Json = dict[str, Any]
 
@@ -59,29 +59,28 @@ _LOG = (
 )
 
 
-def _paths_of_group() -> dict[str, list[Resource]]:
+def _paths_of_group(catalog: Catalog) -> dict[str, list[Resource]]:
     found: dict[str, list[Resource]] = {}
-    for resource in RESOURCES:
+    for resource in catalog.resources:
         path = f"apis/{resource.group}/{resource.version}" if resource.group else f"api/{resource.version}"
         found.setdefault(path, []).append(resource)
     return found
 
 
-@functools.cache
-def index() -> bytes:
+def index(catalog: Catalog) -> bytes:
     """The body of `/openapi/v3`: each group version's path with a hash of its content, by which clients cache."""
     paths = {}
-    for path in _paths_of_group():
-        content = document(path)
+    for path in _paths_of_group(catalog):
+        content = document(catalog, path)
         assert content is not None
         digest = hashlib.sha256(content).hexdigest().upper()
         paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
     return msgspec.json.encode({"paths": paths})
 
 
-def document(path: str) -> bytes | None:
+def document(catalog: Catalog, path: str) -> bytes | None:
     """The JSON of one group version: path is `api/v1` or `apis/apps/v1`; None when it is not served."""
-    resources = _paths_of_group().get(path)
+    resources = _paths_of_group(catalog).get(path)
     if resources is None:
         return None
     names = {DELETE_OPTIONS, STATUS, PATCH}

@@ -33,14 +33,14 @@ class Standing(enum.Enum):
     WAITING = "waiting"  # being deleted in the foreground: it waits for its dependents
 
 
-def ref_of(owner: meta.OwnerReference, namespace: str) -> Ref | None:
+def ref_of(view: ReadView, owner: meta.OwnerReference, namespace: str) -> Ref | None:
     """Where an owner of an object in `namespace` stands; None for kinds that are not served."""
-    resource = registry.BY_KIND.get((owner.api_version, owner.kind))
+    resource = view.catalog.by_kind(owner.api_version, owner.kind)
     return None if resource is None else Ref(resource.key, owner.name, namespace if resource.namespaced else "")
 
 
 def standing(view: ReadView, owner: meta.OwnerReference, namespace: str) -> Standing:
-    ref = ref_of(owner, namespace)
+    ref = ref_of(view, owner, namespace)
     if ref is None:
         return Standing.PRESENT
     item = view.current(ref)
@@ -77,7 +77,7 @@ def _collect(view: ReadView, key: Ref, item: meta.View) -> list[ObjectChange]:
         references = [owner_document(owner) for owner in present]
         return [_patch(key, item, {"ownerReferences": references}, rule="OwnerGone", why=why)]
     waiting = next((owner for owner, state in standings if state is Standing.WAITING), None)
-    reacted_to = view.current(ref) if waiting is not None and (ref := ref_of(waiting, key.namespace)) is not None else item
+    reacted_to = view.current(ref) if waiting is not None and (ref := ref_of(view, waiting, key.namespace)) is not None else item
     propagation = "Foreground" if waiting is not None and view.dependents(metadata.uid) else "Background"
     what = "is being deleted and waits for it" if waiting is not None else "is gone" if len(leaving) == 1 else "are gone"
     why = f"its owner {names} {what}" if len(leaving) == 1 else f"all its owners, {names}, {what}"
@@ -129,7 +129,7 @@ def of_any(view: ReadView, seen: Seen) -> list[Ref]:
         if gone or metadata.deletion_timestamp is not None:
             keys |= {ref: None for ref, _ in view.dependents(metadata.uid)}
         if version is seen.old and (gone or seen.new.metadata.owner_references != metadata.owner_references):  # type: ignore[union-attr]
-            owners = [ref_of(owner, seen.ref.namespace) for owner in metadata.owner_references]
+            owners = [ref_of(view, owner, seen.ref.namespace) for owner in metadata.owner_references]
             keys |= {ref: None for ref in owners if ref is not None}
     return list(keys)
 

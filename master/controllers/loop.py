@@ -26,7 +26,6 @@ from common.aio.workqueue import WorkQueue
 from common.clock import Clock
 from common.errors import AlreadyExists, Conflict, Expired, NotFound, NotNow, SteersmanError
 from common.objects import meta
-from master.api import registry
 from master.api.contract import (
     Actor, CreateObject, DeleteObject, Door, EmitEvent, EventType, ObjectChange, PatchObject, Ref, Role, WatchEvent,
 )  # fmt: skip
@@ -59,7 +58,7 @@ class Loop:
         self._door = door
         self._clock = clock
         self._running = [_Running(controller) for controller in controllers]
-        self._view = ReadView(door.views)
+        self._view = ReadView(door.views, door.catalog)
         self._seen: dict[Ref, meta.View] = {}
         resources = dict.fromkeys(resource for running in self._running for resource in running.controller.wakes)
         self._listening = {
@@ -111,7 +110,9 @@ class Loop:
         ref = Ref(resource, name, namespace)
         if event.type is EventType.DELETED and ref not in self._seen and event.stored is not None:
             # It came and went between two looks: those who wait for its end must still hear of it.
-            self._seen[ref] = msgspec.json.decode(event.stored.json(), type=registry.BY_KEY[resource].view)
+            served = self._view.catalog.by_key(resource)
+            if served is not None:
+                self._seen[ref] = msgspec.json.decode(event.stored.json(), type=served.view)
         self._look(ref)
 
     def _listed(self, resource: str) -> None:

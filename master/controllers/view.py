@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from common.objects import meta, pod
-from master.api import registry
+from master.api.catalog import Catalog
 from master.api.contract import Ref, Views
 
 V = TypeVar("V", bound=meta.View)
@@ -28,7 +28,8 @@ ADOPTED = ("pods", "replicasets.apps")
 class ReadView:
     """What `reconcile` reads. Lists are ordered by key."""
 
-    def __init__(self, views: Views) -> None:
+    def __init__(self, views: Views, catalog: Catalog) -> None:
+        self.catalog = catalog
         self._views = views
         self._members: dict[Bucket, dict[Ref, None]] = {}
         self._buckets: dict[Ref, tuple[Bucket, ...]] = {}
@@ -41,7 +42,8 @@ class ReadView:
 
     def current(self, ref: Ref) -> meta.View | None:
         """The object in its resource's own view, whatever it is."""
-        return self._views.get(registry.BY_KEY[ref.resource].view, ref)
+        resource = self.catalog.by_key(ref.resource)
+        return None if resource is None else self._views.get(resource.view, ref)
 
     def owned(self, kind: type[V], resource: str, uid: str) -> list[V]:
         """Objects of a resource that name `uid` among their owners."""

@@ -11,9 +11,6 @@ from typing import Any
 
 import msgspec
 
-from common.errors import NotFound
-from master.api import registry
-
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The root: unknown fields are refused."""
@@ -111,13 +108,3 @@ class TokenDelete(Arguments):
 
 class Nothing(Arguments):
     pass
-
-
-def resource_named(word: str) -> registry.Resource:
-    """By key, plural, singular, short name or kind, in any case. Raises NotFound as kubectl words it."""
-    wanted = word.lower()
-    for resource in registry.RESOURCES:
-        names = {resource.key, resource.plural, resource.singular, resource.kind.lower(), *resource.short_names}
-        if wanted in names:
-            return resource
-    raise NotFound(f'the server doesn\'t have a resource type "{word}"')

@@ -94,7 +94,7 @@ class NativeFront:
     async def _watch(self, actor: Actor, inbound: Inbound, call: messages.Call) -> None:
         args = self._arguments(call, calls.Watch)
         assert isinstance(args, calls.Watch)
-        resource = calls.resource_named(args.resource)
+        resource = self._door.catalog.named(args.resource)
         events = self._door.watch(
             actor, resource.key, args.namespace, selection=Selection(args.labels, args.fields), after=args.after,
             timeout_s=args.timeout_s,

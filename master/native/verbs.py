@@ -60,14 +60,14 @@ class Verbs:
         return Ref(resource.key, name, (namespace or "default") if resource.namespaced else "")
 
     async def _get(self, actor: Actor, args: calls.Get) -> Document:
-        resource = calls.resource_named(args.resource)
+        resource = self._door.catalog.named(args.resource)
         stored = self._door.get(actor, self._ref(resource, args.namespace, args.name))
         if args.table:
             return msgspec.json.decode(tables.render(resource, [stored], now=self._clock.now(), include="None"))
         return stored.document()
 
     async def _list(self, actor: Actor, args: calls.List) -> Document:
-        resource = calls.resource_named(args.resource)
+        resource = self._door.catalog.named(args.resource)
         page = await self._door.list(
             actor, resource.key, args.namespace, selection=Selection(args.labels, args.fields), limit=args.limit,
             continue_=args.continue_,
@@ -90,13 +90,13 @@ class Verbs:
         return contract.WriteOptions(dry_run=dry_run, field_manager="kctl", field_validation="Strict")
 
     async def _create(self, actor: Actor, args: calls.Create) -> Document:
-        resource = calls.resource_named(args.resource)
+        resource = self._door.catalog.named(args.resource)
         namespace = (args.namespace or args.document.get("metadata", {}).get("namespace") or "default") if resource.namespaced else ""
         stored = await self._door.create(actor, resource.key, namespace, args.document, self._options(dry_run=args.dry_run))
         return stored.document()
 
     async def _update(self, actor: Actor, args: calls.Update) -> Document:
-        ref = self._ref(calls.resource_named(args.resource), args.namespace, args.name)
+        ref = self._ref(self._door.catalog.named(args.resource), args.namespace, args.name)
         options = self._options(dry_run=args.dry_run)
         return (await self._door.update(actor, ref, args.document, options, subresource=args.subresource)).document()
 
@@ -104,12 +104,12 @@ class Verbs:
         kind = PATCH_TYPES.get(args.type)
         if kind is None:
             raise BadRequest(f'patch type "{args.type}" is not one of {", ".join(PATCH_TYPES)}')
-        ref = self._ref(calls.resource_named(args.resource), args.namespace, args.name)
+        ref = self._ref(self._door.catalog.named(args.resource), args.namespace, args.name)
         options = self._options(dry_run=args.dry_run)
         return (await self._door.patch(actor, ref, kind, args.patch, options, subresource=args.subresource)).document()
 
     async def _delete(self, actor: Actor, args: calls.Delete) -> Document:
-        ref = self._ref(calls.resource_named(args.resource), args.namespace, args.name)
+        ref = self._ref(self._door.catalog.named(args.resource), args.namespace, args.name)
         options = contract.DeleteOptions(
             propagation=args.propagation, grace_s=args.grace_s, uid=args.uid, dry_run=args.dry_run
         )
@@ -123,7 +123,7 @@ class Verbs:
         return {"gone": gone, "object": stored.document()}
 
     async def _why(self, actor: Actor, args: calls.Why) -> Document:
-        ref = self._ref(calls.resource_named(args.resource), args.namespace, args.name)
+        ref = self._ref(self._door.catalog.named(args.resource), args.namespace, args.name)
         steps = await self._door.why(actor, ref, limit=args.limit)
         if not steps:
             raise NotFound(f'nothing is known of {args.resource} "{args.name}": it never was, or its history is no longer kept')

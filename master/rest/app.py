@@ -59,6 +59,7 @@ class Front:
         self, door: Door, streams: Streams, *, settings: FrontSettings, context: ssl.SSLContext, clock: Clock, rng: Rng,
     ) -> None:  # fmt: skip
         self._settings = settings
+        self._catalog = door.catalog
         self.context = context
         self._complaints = Complaints(clock)
         self._verbs = Verbs(door, clock=clock)
@@ -76,7 +77,7 @@ class Front:
         port = await self._gate.listen(self._settings.host, self._settings.port)
         alive = {"ping": lambda: ""}
         ready = {**alive, **self._settings.checks, "shutdown": lambda: "stopping" if self._stopping else ""}
-        self._documents = Documents(address=host_port(self._settings.reached_at, port), live=alive, ready=ready)
+        self._documents = Documents(self._catalog, address=host_port(self._settings.reached_at, port), live=alive, ready=ready)
         return port
 
     async def run(self) -> None:
@@ -111,7 +112,7 @@ class Front:
         depth = {"api": 2, "apis": 3}.get(parts[0], 0)
         if not depth or len(parts) <= depth:
             return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
-        route = routes.parse(parts)
+        route = routes.parse(parts, self._catalog)
         log_asked = route.subresource == "log"  # text, whatever is accepted
         accepted = negotiate.negotiate("" if log_asked else request.headers.get(hdrs.ACCEPT, ""))
         call = Call(request, actor, route, request.query, accepted)

@@ -24,6 +24,7 @@ from aiohttp import hdrs, web
 from common import version
 from common.errors import MethodNotAllowed, NotFound
 from master.api import discovery, openapi
+from master.api.catalog import Catalog
 from master.rest import negotiate, query, reply, routes
 from master.rest.verbs import NOT_ALLOWED
 
@@ -54,12 +55,13 @@ VERSION = {
 
 
 class Documents:
-    """address: `HOST:PORT` that clients reach the server at. live and ready: named checks."""
+    """catalog: what is served. address: `HOST:PORT` that clients reach the server at. live and ready: named checks."""
 
-    def __init__(self, *, address: str, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
+    def __init__(self, catalog: Catalog, *, address: str, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
+        self._catalog = catalog
         self._address = address
         self._checks = {"livez": live, "healthz": live, "readyz": ready}
-        self._openapi: dict[str, tuple[str, bytes]] = {}
+        self._openapi: dict[tuple[int, str], tuple[str, bytes]] = {}
 
     async def answer(self, request: web.BaseRequest, parts: list[str]) -> web.Response | None:
         """None when the path names no document of ours."""
@@ -89,14 +91,14 @@ class Documents:
             wish = negotiate.aggregated_discovery(request.headers.get(hdrs.ACCEPT, ""))
             if wish:
                 kind = f"application/json;g=apidiscovery.k8s.io;v={wish};as=APIGroupDiscoveryList"
-                return await self._json(request, discovery.aggregated(core=core, version=wish), kind)
-            return await self._json(request, discovery.versions(self._address) if core else discovery.groups())
+                return await self._json(request, discovery.aggregated(self._catalog, core=core, version=wish), kind)
+            return await self._json(request, discovery.versions(self._catalog, self._address) if core else discovery.groups(self._catalog))
         if core:
-            found = discovery.resources("", parts[1])
+            found = discovery.resources(self._catalog, "", parts[1])
         elif len(parts) == 2:
-            found = discovery.group(parts[1])
+            found = discovery.group(self._catalog, parts[1])
         else:
-            found = discovery.resources(parts[1], parts[2])
+            found = discovery.resources(self._catalog, parts[1], parts[2])
         if found is None:
             raise NotFound(routes.NOT_SERVED)
         return await self._json(request, found)
@@ -114,13 +116,15 @@ class Documents:
     async def _openapi_v3(self, request: web.BaseRequest, path: str) -> web.Response:
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed(NOT_ALLOWED)
-        known = self._openapi.get(path)
+        generation = self._catalog.generation
+        known = self._openapi.get((generation, path))
         if known is None:
-            content = openapi.document(path) if path else openapi.index()
+            content = openapi.document(self._catalog, path) if path else openapi.index(self._catalog)
             if content is None:
                 return reply.plain(NO_PAGE, code=404)
             packed = await asyncio.to_thread(gzip.compress, content, 6, mtime=0)
-            known = self._openapi[path] = (f'"{hashlib.sha256(content).hexdigest()[:32].upper()}"', packed)
+            self._openapi = {key: kept for key, kept in self._openapi.items() if key[0] == generation}
+            known = self._openapi[generation, path] = (f'"{hashlib.sha256(content).hexdigest()[:32].upper()}"', packed)
         etag, packed = known
         headers = {hdrs.CONTENT_TYPE: "application/json", hdrs.ETAG: etag, hdrs.VARY: "Accept-Encoding, Accept", hdrs.SERVER: "steersman"}
         if path and request.query.get("hash"):

@@ -8,7 +8,7 @@ Owns the shape of Kubernetes' paths and nothing else: no verbs, no rights, no I/
     /apis/GROUP/VERSION/...                        the same for named groups
 
 Subtle: `namespaces/NS/X` is a resource of a namespace, unless X is a subresource of Namespace (`status`, `finalize`).
-The tables are made of the registry at import, so that a request costs one split and one dictionary look-up.
+A request costs one split and one dictionary look-up in the catalogue.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import msgspec
 
 from common.errors import NotFound
 from master.api import registry
+from master.api.catalog import Catalog
 from master.api.contract import Ref
 from master.api.registry import Resource
 
@@ -36,13 +37,10 @@ class Route(msgspec.Struct, frozen=True):
         return Ref(self.resource.key, self.name, self.namespace)
 
 
-_BY_PATH: dict[tuple[str, str, str], Resource] = {(r.group, r.version, r.plural): r for r in registry.RESOURCES}
-_SERVED = {(r.group, r.version) for r in registry.RESOURCES}
-_NAMESPACES = _BY_PATH["", "v1", "namespaces"]
-_OF_NAMESPACE = frozenset(sub.name for sub in _NAMESPACES.subresources)
+_OF_NAMESPACE = frozenset(sub.name for sub in registry.BY_KEY["namespaces"].subresources)
 
 
-def parse(parts: list[str]) -> Route:
+def parse(parts: list[str], catalog: Catalog) -> Route:
     """parts: the path split at its slashes, from `api` or `apis` on, with at least a resource in it.
 
     Raises NotFound when nothing of that name is served there. Whether the object exists is not asked.
@@ -57,7 +55,7 @@ def parse(parts: list[str]) -> Route:
     namespaced = len(rest) > 2 and rest[0] == "namespaces" and not (not group and rest[2] in _OF_NAMESPACE and len(rest) == 3)
     if namespaced:
         namespace, rest = rest[1], rest[2:]
-    resource = _BY_PATH.get((group, version, rest[0]))
+    resource = catalog.by_path(group, version, rest[0])
     if resource is None or len(rest) > 3 or (namespace and not resource.namespaced):
         raise NotFound(NOT_SERVED)
     name = rest[1] if len(rest) > 1 else ""
@@ -67,7 +65,3 @@ def parse(parts: list[str]) -> Route:
     if subresource and resource.subresource(subresource) is None:
         raise NotFound(NOT_SERVED)
     return Route(resource, namespace, name, subresource)
-
-
-def served(group: str, version: str) -> bool:
-    return (group, version) in _SERVED

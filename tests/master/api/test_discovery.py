@@ -7,23 +7,26 @@ from typing import Any
 import pytest
 
 from master.api import discovery
+from master.api.catalog import Catalog
 from master.api.registry import RESOURCES
+
+CATALOG = Catalog()
 
 
 def entry(group: str, name: str) -> Any:
-    found = discovery.resources(group, "v1")
+    found = discovery.resources(CATALOG, group, "v1")
     assert found is not None
     return next(each for each in found["resources"] if each["name"] == name)
 
 
 def aggregated(group: str, resource: str) -> Any:
-    items = discovery.aggregated(core=not group)["items"]
+    items = discovery.aggregated(CATALOG, core=not group)["items"]
     versions = next(item for item in items if item["metadata"].get("name", "") == group)["versions"]
     return next(each for version in versions for each in version["resources"] if each["resource"] == resource)
 
 
 def test_the_core_versions_tell_where_the_server_is() -> None:
-    assert discovery.versions("10.0.0.1:6443") == {
+    assert discovery.versions(CATALOG, "10.0.0.1:6443") == {
         "kind": "APIVersions",
         "versions": ["v1"],
         "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "10.0.0.1:6443"}],
@@ -31,10 +34,10 @@ def test_the_core_versions_tell_where_the_server_is() -> None:
 
 
 def test_the_groups_are_those_of_the_registry() -> None:
-    groups = discovery.groups()
+    groups = discovery.groups(CATALOG)
     assert (groups["kind"], groups["apiVersion"]) == ("APIGroupList", "v1")
     assert {group["name"] for group in groups["groups"]} == {resource.group for resource in RESOURCES} - {""}
-    apps = discovery.group("apps")
+    apps = discovery.group(CATALOG, "apps")
     assert apps is not None
     assert apps["kind"] == "APIGroup"
     assert apps["preferredVersion"] == {"groupVersion": "apps/v1", "version": "v1"}
@@ -42,9 +45,9 @@ def test_the_groups_are_those_of_the_registry() -> None:
 
 @pytest.mark.parametrize("group", ["", "example.com"])
 def test_a_group_that_is_not_served(group: str) -> None:
-    assert discovery.group(group) is None
-    assert discovery.resources("example.com", "v1") is None
-    assert discovery.resources("", "v2") is None
+    assert discovery.group(CATALOG, group) is None
+    assert discovery.resources(CATALOG, "example.com", "v1") is None
+    assert discovery.resources(CATALOG, "", "v2") is None
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.key)
@@ -76,13 +79,13 @@ def test_scale_says_its_group_and_version_and_status_does_not() -> None:
 
 @pytest.mark.parametrize("version", ["v2", "v2beta1"])
 def test_both_versions_of_the_aggregated_form(version: str) -> None:
-    found = discovery.aggregated(core=False, version=version)
+    found = discovery.aggregated(CATALOG, core=False, version=version)
     assert (found["kind"], found["apiVersion"]) == ("APIGroupDiscoveryList", f"apidiscovery.k8s.io/{version}")
     assert {item["metadata"]["name"] for item in found["items"]} == {resource.group for resource in RESOURCES} - {""}
     assert all(v["freshness"] == "Current" for item in found["items"] for v in item["versions"])
 
 
 def test_the_core_group_has_no_name() -> None:
-    items = discovery.aggregated(core=True)["items"]
+    items = discovery.aggregated(CATALOG, core=True)["items"]
     assert [item["metadata"] for item in items] == [{}]
     assert [version["version"] for version in items[0]["versions"]] == ["v1"]

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from master.api import openapi
+from master.api.catalog import Catalog
 from master.api.registry import RESOURCES
 
+CATALOG = Catalog()
 PATHS = sorted({f"apis/{r.group}/{r.version}" if r.group else f"api/{r.version}" for r in RESOURCES})
 
 
 @functools.cache
 def document(path: str) -> Any:
-    content = openapi.document(path)
+    content = openapi.document(CATALOG, path)
     assert content is not None
     return json.loads(content)
 
@@ -47,17 +49,17 @@ def pod(field: str) -> Any:
 
 
 def test_the_index_names_every_group_version_with_the_hash_of_its_content() -> None:
-    index = json.loads(openapi.index())["paths"]
+    index = json.loads(openapi.index(CATALOG))["paths"]
     assert sorted(index) == PATHS
     for path, entry in index.items():
-        content = openapi.document(path)
+        content = openapi.document(CATALOG, path)
         assert content is not None
         digest = hashlib.sha256(content).hexdigest().upper()
         assert entry == {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
 
 
 def test_what_is_not_served_has_no_document() -> None:
-    assert openapi.document("apis/example.com/v1") is None
+    assert openapi.document(CATALOG, "apis/example.com/v1") is None
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -15,6 +15,7 @@ import msgspec
 from common.clock import rfc3339
 from common.errors import AlreadyExists, Conflict, NotFound
 from master.api import registry
+from master.api.catalog import Catalog
 from master.api.contract import CreateObject, DeleteObject, EmitEvent, ObjectChange, PatchObject, Ref
 from master.controllers.view import ReadView
 
@@ -28,7 +29,7 @@ class Cluster:
         self.revision = 0
         self.documents: dict[Ref, Document] = {}
         self.events: list[EmitEvent] = []
-        self.view = ReadView(self)
+        self.view = ReadView(self, Catalog())
         for document in documents:
             self.add(document)
 

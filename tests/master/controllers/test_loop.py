@@ -228,7 +228,7 @@ def test_a_deletion_that_nobody_saw_is_noticed_when_the_list_is_complete():
         """A door whose first watch ends as too old, while an object goes."""
 
         def __init__(self, here: Town) -> None:
-            self.here, self.views, self.opened = here, here.door.views, 0
+            self.here, self.views, self.catalog, self.opened = here, here.door.views, here.door.catalog, 0
 
         def watch(self, *args, **options):
             self.opened += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import NotFound
+from master.api.catalog import Catalog
 from master.rest import routes
 
 KNOWN = {
@@ -40,11 +41,11 @@ UNKNOWN = {
 
 @pytest.mark.parametrize(("path", "named"), KNOWN.items(), ids=KNOWN)
 def test_a_path_names_what_kubernetes_means_by_it(path: str, named: tuple[str, ...]) -> None:
-    route = routes.parse(path.strip("/").split("/"))
+    route = routes.parse(path.strip("/").split("/"), Catalog())
     assert (route.resource.key, route.namespace, route.name, route.subresource) == named
 
 
 @pytest.mark.parametrize("path", UNKNOWN.values(), ids=UNKNOWN)
 def test_a_path_that_names_nothing_is_not_found(path: str) -> None:
     with pytest.raises(NotFound, match="the server could not find the requested resource"):
-        routes.parse(path.strip("/").split("/"))
+        routes.parse(path.strip("/").split("/"), Catalog())

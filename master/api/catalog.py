@@ -1,0 +1,60 @@
+"""What is served now: the registry's literal table, and what custom resource definitions add to it.
+
+Owns the look-ups by key, kind, path and name. One per master, shared by the fronts and the controllers through the door. It changes
+only as a whole (`add`), and counts its generations, so that whoever keeps something made from it knows when to make it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.errors import NotFound
+from master.api import registry
+from master.api.registry import Resource
+
+
+class Catalog:
+    def __init__(self, resources: Sequence[Resource] = registry.RESOURCES) -> None:
+        self._own = tuple(resources)
+        self.generation = 0
+        self._arrange(self._own)
+
+    def _arrange(self, resources: tuple[Resource, ...]) -> None:
+        self.resources = resources
+        self._by_key = {resource.key: resource for resource in resources}
+        self._by_kind = {(resource.api_version, resource.kind): resource for resource in resources}
+        self._by_path = {(resource.group, resource.version, resource.plural): resource for resource in resources}
+        self._served = {(resource.group, resource.version) for resource in resources}
+
+    def add(self, custom: Sequence[Resource]) -> None:
+        """These, and no other custom resources, are served from now on, beside the registry's own."""
+        self.generation += 1
+        self._arrange((*self._own, *custom))
+
+    def by_key(self, key: str) -> Resource | None:
+        """key: `pods`, `deployments.apps`."""
+        return self._by_key.get(key)
+
+    def by_kind(self, api_version: str, kind: str) -> Resource | None:
+        return self._by_kind.get((api_version, kind))
+
+    def by_path(self, group: str, version: str, plural: str) -> Resource | None:
+        return self._by_path.get((group, version, plural))
+
+    def serves(self, group: str, version: str) -> bool:
+        return (group, version) in self._served
+
+    def groups(self) -> dict[str, dict[str, list[Resource]]]:
+        """group → version → resources, in their order; the core group's name is empty."""
+        found: dict[str, dict[str, list[Resource]]] = {}
+        for resource in self.resources:
+            found.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+        return found
+
+    def named(self, word: str) -> Resource:
+        """By key, plural, singular, short name or kind, in any case. Raises NotFound as kubectl words it."""
+        wanted = word.lower()
+        for resource in self.resources:
+            if wanted in (resource.key, resource.plural, resource.singular, resource.kind.lower(), *resource.short_names):
+                return resource
+        raise NotFound(f'the server doesn\'t have a resource type "{word}"')
