@@ -20,19 +20,11 @@ import msgspec
 
 from common.clock import rfc3339
 from common.errors import BadRequest, TooLarge, UnsupportedMediaType
-from master.api.protobuf_fields import TABLE
+from master.api.protobuf_fields import KINDS, TABLE
 
 PREFIX = b"k8s\0"
 MAX_DEPTH = 50
 MAX_FIELDS = 100_000
-KINDS = {
-    "v1": {"Namespace", "Node", "Pod", "ConfigMap", "Secret", "ServiceAccount", "Service", "Event", "Binding", "DeleteOptions"},
-    "apps/v1": {"Deployment", "ReplicaSet"},
-    "coordination.k8s.io/v1": {"Lease"},
-    "policy/v1": {"Eviction"},
-    "autoscaling/v1": {"Scale"},
-}
-
 Wire = int | bytes
 _TIME_SECONDS = (-62_135_596_800, 253_402_300_799)
 """The years 1 to 9999."""
@@ -54,10 +46,22 @@ def decode(body: bytes) -> dict[str, Any]:
     unknown = dict(reader.fields(body[len(PREFIX) :]))
     meta = dict(reader.fields(_bytes(unknown.get(1, b""))))
     version, kind = _text(meta.get(1, b"v1")) or "v1", _text(meta.get(2, b""))
-    if kind != "DeleteOptions" and kind not in KINDS.get(version, ()):
+    if not reads(version, kind):
         accepted = "accepted media types include: application/json, application/yaml"
         raise UnsupportedMediaType(f"a {kind[:64] or 'body'} in protobuf is not accepted - {accepted}")
-    return {"kind": kind, "apiVersion": version, **reader.message(kind, _bytes(unknown.get(2, b"")), depth=0)}
+    return {"kind": kind, "apiVersion": version, **reader.message(message_of(version, kind), _bytes(unknown.get(2, b"")), depth=0)}
+
+
+def reads(version: str, kind: str) -> bool:
+    """Whether bodies of this apiVersion and kind are known."""
+    return kind == "DeleteOptions" or kind in KINDS.get(version, "").split()
+
+
+def message_of(version: str, kind: str) -> str:
+    """The message of a kind: by its own name, or with its group and version where others have that name too."""
+    group, _, number = version.rpartition("/")
+    own = f"{group.partition('.')[0]}.{number}.{kind}"
+    return own if own in messages() else kind
 
 
 @functools.cache
@@ -68,7 +72,7 @@ def messages() -> dict[str, dict[int, Field]]:
         if word.endswith(":"):
             fields = found.setdefault(word[:-1], {})
             continue
-        number, flag, name, kind = re.fullmatch(r"(\d+)([*%.?]?)(\w+)(?::(\w+))?", word).groups()  # type: ignore[union-attr]
+        number, flag, name, kind = re.fullmatch(r"(\d+)([*%.?]?)(\w+)(?::([\w.]+))?", word).groups()  # type: ignore[union-attr]
         fields[int(number)] = Field(name, kind or "", flag)
     return found
 
@@ -108,6 +112,8 @@ class _Reader:
         scalar = _SCALARS.get(kind)
         if scalar is not None:
             return scalar(wire)
+        if kind == "ExtraValue":
+            return [_text(part) for number, part in self.fields(_bytes(wire)) if number == 1]
         special = _SPECIAL.get(kind)
         if special is not None:
             return special(dict(self.fields(_bytes(wire))))
@@ -199,10 +205,19 @@ def _int_or_string(parts: dict[int, Wire]) -> int | str:
     return _text(parts.get(3, b"")) if _signed(parts.get(1, 0)) else _signed(parts.get(2, 0))
 
 
+def _raw(parts: dict[int, Wire]) -> Any:
+    """A document of any kind inside another, which travels as JSON."""
+    try:
+        return msgspec.json.decode(_bytes(parts.get(1, b"null")))
+    except (msgspec.DecodeError, RecursionError):
+        raise BadRequest("the protobuf body has an embedded object that is not JSON") from None
+
+
 _SCALARS: dict[str, Callable[[Wire], Any]] = {"": _text, "i": _signed, "o": lambda wire: bool(_signed(wire)), "b": _base64}
 _SPECIAL: dict[str, Callable[[dict[int, Wire]], Any]] = {
     "Time": _time,
     "MicroTime": _micro_time,
     "Quantity": _quantity,
     "IntOrString": _int_or_string,
+    "RawExtension": _raw,
 }
