@@ -13,12 +13,13 @@ from common.clock import rfc3339
 from common.errors import FieldCause, NotFound
 from common.objects import cluster, node
 from master.api import faults
-from master.api.contract import Document, Ref, Views
+from master.api.contract import Actor, Document, Ref, Views
 from master.api.registry import BY_KEY, Resource
 from master.store.contract import Guard
 
 PROTECTED = ("default", "kube-system", "kube-public", "kube-node-lease")
 NAMESPACES = BY_KEY["namespaces"]
+SIGNING_REQUESTS = "certificatesigningrequests.certificates.k8s.io"
 
 
 def namespace_guards(views: Views, resource: Resource, document: Document) -> tuple[Guard, ...]:
@@ -66,6 +67,16 @@ def admit_pod(pod: Document, *, now: float, toleration_s: int | None) -> None:
     ]
     if added:
         spec["tolerations"] = [*standing, *added]
+
+
+def admit_request(request: Document, actor: Actor) -> None:
+    """In place: who asks for a certificate is who is calling, whatever the request says."""
+    spec = request.setdefault("spec", {})
+    for field in ("username", "groups", "uid", "extra"):
+        spec.pop(field, None)
+    spec["username"] = actor.name
+    if actor.groups:
+        spec["groups"] = list(actor.groups)
 
 
 def _tolerates(toleration: Document, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""What every cluster has from its first moment: the four namespaces and the Service `kubernetes`.
+"""What every cluster has from its first moment: the four namespaces, the Service `kubernetes`, the two system priority classes.
 
 Idempotent: run at each start. Each namespace's ServiceAccount `default` is made by a controller.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from common.errors import AlreadyExists
 from master.api.contract import Actor, Document, Door, Ref, Role, WriteOptions
+from master.api.kinds import classes
 from master.store.contract import Cause
 
 ACTOR = Actor("system:apiserver", Role.API)
@@ -16,12 +17,26 @@ SERVICE: Document = {
     "spec": {"ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]},
 }
 
+PRIORITIES = {
+    "system-cluster-critical": (
+        classes.SYSTEM["system-cluster-critical"],
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+    "system-node-critical": (
+        classes.SYSTEM["system-node-critical"],
+        "Used for system critical pods that must not be moved from their node.",
+    ),
+}
+
 
 async def ensure(door: Door) -> None:
     """Create what is missing; what stands is left as it is."""
     for name in NAMESPACES:
         await _ensure(door, Ref("namespaces", name), {"metadata": {"name": name}})
     await _ensure(door, Ref("services", "kubernetes", "default"), SERVICE)
+    for name, (value, description) in PRIORITIES.items():
+        document = {"metadata": {"name": name}, "value": value, "description": description}
+        await _ensure(door, Ref("priorityclasses.scheduling.k8s.io", name), document)
 
 
 async def _ensure(door: Door, ref: Ref, document: Document) -> None:

@@ -41,6 +41,7 @@ class Role(enum.Enum):
     GARBAGE = "generic-garbage-collector"
     POD_GC = "pod-garbage-collector"
     SERVICE_ACCOUNT = "serviceaccount-controller"
+    DISRUPTION = "disruption-controller"
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -268,6 +269,9 @@ class Door(Protocol):
     async def delete_collection(
         self, actor: Actor, resource: str, namespace: str, options: DeleteOptions, *, selection: Selection = Selection()
     ) -> list[Stored]: ...
+
+    async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> Stored:
+        """Delete a pod if its PodDisruptionBudget lets it go. Raises TooManyRequests when not now."""
 
     async def bind(self, actor: Actor, pod: Ref, node: str, *, uid: str, cause: Cause) -> Stored:
         """Set spec.nodeName once, with condition PodScheduled=True, in one write. Raises Conflict when it is set."""

@@ -1,7 +1,8 @@
 """The door, put together: authorise, then hand over to the part whose business it is.
 
     get, list, watch ──► reading.py, leases.py      delete ──► remove.py (deletion.py decides)
-    create, update, patch ──► write.py              bind, scale ──► subresources.py, then write.py
+    create, update, patch ──► write.py              evict ──► eviction.py
+    other versions of a kind ──► versions.py        bind, scale ──► subresources.py, then write.py
     Events ──► events.py                            why, history ──► why.py
 
 No rule lives here but one: leases of nodes are not to be written. What a request means is decided in those modules; this
@@ -11,11 +12,12 @@ one only knows which of them to ask.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from common.clock import Clock, Rng
 from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
-from master.api import authz, faults, leases, proposals, schema, subresources, why
+from master.api import authz, faults, leases, proposals, schema, subresources, versions, why
 from master.api.authz import Access
 from master.api.catalog import Catalog
 from master.api.contract import (
@@ -23,6 +25,7 @@ from master.api.contract import (
     Selection, Stored, WatchEvent, WriteOptions,
 )  # fmt: skip
 from master.api.events import Recorder
+from master.api.eviction import Evictor
 from master.api.reading import TOO_OLD, Ask, Reader
 from master.api.registry import BY_KEY, Resource
 from master.api.remove import Remover
@@ -31,6 +34,24 @@ from master.api.settings import DoorSettings
 from master.api.views import StoreViews
 from master.api.write import Target, Writer
 from master.store.contract import Cause, Store
+
+
+async def _served_events(resource: Resource, events: AsyncIterator[Sequence[WatchEvent]]) -> AsyncIterator[Sequence[WatchEvent]]:
+    async with aclosing(events) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            yield [versions.served_event(resource, event) for event in batch]
+
+
+def _scaling(actor: Actor, resource: Resource, ref: Ref, *, options: WriteOptions, patched: bool = False) -> Target:
+    return Target(
+        actor, resource, ref, "patch" if patched else "update", subresource="scale", options=options, patched=patched, trusted=True
+    )
+
+
+def _target(catalog: Catalog, actor: Actor, verb: str, *, asked: Resource, ref: Ref, **more: Any) -> Target:
+    """A write of what is stored, in the version that was asked for."""
+    stored = catalog.by_key(asked.stored or asked.key)
+    return Target(actor, stored or asked, versions.home(asked, ref), verb, asked=asked, **more)
 
 
 class ApiDoor:
@@ -48,6 +69,7 @@ class ApiDoor:
         self._reader = Reader(store, clock, settings)
         self._writer = Writer(store, self.views, clock, rng=rng, settings=settings)
         self._remover = Remover(store, clock, settings)
+        self._evictor = Evictor(self.views, self._writer, self._remover, clock)
         self._recorder = Recorder(store, self.views, clock, rng=rng, settings=settings)
 
     def authorize(self, actor: Actor, access: Access) -> None:
@@ -76,21 +98,21 @@ class ApiDoor:
             if lease is None:
                 raise faults.not_found(resource, ref.name)
             return lease
-        record = self._store.get(ref.key)
+        record = self._store.get(versions.home(resource, ref).key)
         if record is None:
             raise faults.not_found(resource, ref.name)
-        return Stored(record.value, record.revision)
+        return versions.served(resource, Stored(record.value, record.revision))
 
     async def get_at(self, actor: Actor, ref: Ref, revision: int) -> Stored:
         """Raises Expired when history does not reach back so far, BadRequest for a revision of the future."""
         resource = self._enter(actor, "get", ref)
         try:
-            record = await self._store.get_at(ref.key, revision)
+            record = await self._store.get_at(versions.home(resource, ref).key, revision)
         except Expired:
             raise Expired(TOO_OLD) from None
         if record is None:
             raise faults.not_found(resource, ref.name)
-        return Stored(record.value, record.revision)
+        return versions.served(resource, Stored(record.value, record.revision))
 
     async def list(
         self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(), limit: int = 0,
@@ -98,7 +120,7 @@ class ApiDoor:
     ) -> Page:  # fmt: skip
         known = self._enter(actor, "list", Ref(resource, "", namespace))
         ask = Ask(limit=max(limit, 0), continue_=continue_, revision=revision, exact=exact)
-        page = await self._reader.list(known, namespace, selection, ask=ask)
+        page = versions.served_page(known, await self._reader.list(known, namespace, selection, ask=ask))
         if self._leases is None or resource != leases.RESOURCE or namespace not in ("", leases.NAMESPACE) or page.continue_:
             return page
         chosen = Filter(known, selection)
@@ -110,9 +132,10 @@ class ApiDoor:
         after: int | None = None, bookmarks: bool = False, initial: bool = False, timeout_s: float | None = None,
     ) -> AsyncIterator[Sequence[WatchEvent]]:  # fmt: skip
         known = self._enter(actor, "watch", Ref(resource, "", namespace))
-        return self._reader.watch(
+        events = self._reader.watch(
             known, namespace, selection, after=after, bookmarks=bookmarks, initial=initial, timeout_s=timeout_s
         )
+        return events if known.from_stored is None else _served_events(known, events)
 
     # --------------------------------------------------------------- writing
 
@@ -121,16 +144,17 @@ class ApiDoor:
     ) -> Stored:
         ref = Ref(resource, "", namespace)
         known = self._enter(actor, "create", ref)
-        return await self._writer.create(Target(actor, known, ref, "create", options=options), document)
+        target = _target(self.catalog, actor, "create", asked=known, ref=ref, options=options)
+        return versions.served(known, await self._writer.create(target, document))
 
     async def update(
         self, actor: Actor, ref: Ref, document: Document, options: WriteOptions = WriteOptions(), *, subresource: str = ""
     ) -> Stored:
         known = self._enter(actor, "update", ref, subresource)
         if subresource == "scale":
-            return await subresources.update_scale(self._writer, self._scaling(actor, known, ref, options=options), document)
-        target = Target(actor, known, ref, "update", subresource=subresource, options=options)
-        return await self._writer.change(target, lambda present: document)
+            return await subresources.update_scale(self._writer, _scaling(actor, known, ref, options=options), document)
+        target = _target(self.catalog, actor, "update", asked=known, ref=ref, subresource=subresource, options=options)
+        return versions.served(known, await self._writer.change(target, lambda present: document))
 
     async def patch(
         self, actor: Actor, ref: Ref, kind: PatchType, body: Any, options: WriteOptions = WriteOptions(), *,
@@ -140,22 +164,18 @@ class ApiDoor:
         if kind not in proposals.ACCEPTED:
             raise UnsupportedMediaType(proposals.refusal())
         if subresource == "scale":
-            target = self._scaling(actor, known, ref, options=options, patched=True)
+            target = _scaling(actor, known, ref, options=options, patched=True)
             return await subresources.patch_scale(self._writer, target, kind=kind, body=body)
         node = schema.for_kind(known.api_version, known.kind)
-        target = Target(actor, known, ref, "patch", subresource=subresource, options=options, patched=True)
-        return await self._writer.change(target, lambda present: proposals.patched(kind, present, body, node))
-
-    def _scaling(
-        self, actor: Actor, resource: Resource, ref: Ref, *, options: WriteOptions, patched: bool = False
-    ) -> Target:
-        return Target(
-            actor, resource, ref, "patch" if patched else "update", subresource="scale", options=options,
-            patched=patched, trusted=True,
-        )  # fmt: skip
+        target = _target(self.catalog, actor, "patch", asked=known, ref=ref, subresource=subresource, options=options, patched=True)
+        changed = await self._writer.change(target, lambda present: proposals.patched(kind, present, body, node))
+        return versions.served(known, changed)
 
     async def delete(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
-        return await self._remover.delete(actor, self._enter(actor, "delete", ref), ref, options=options)
+        asked = self._enter(actor, "delete", ref)
+        target = _target(self.catalog, actor, "delete", asked=asked, ref=ref)
+        stored, gone = await self._remover.delete(actor, target.resource, target.ref, options=options)
+        return versions.served(asked, stored), gone
 
     async def delete_collection(
         self, actor: Actor, resource: str, namespace: str, options: DeleteOptions, *, selection: Selection = Selection()
@@ -168,11 +188,16 @@ class ApiDoor:
         for key in self._reader.keys(known, namespace, chosen):
             _, inside, name = key.split("/", 2)
             try:
-                stored, _ = await self._remover.delete(actor, known, Ref(resource, name, inside), options=options)
+                target = _target(self.catalog, actor, "delete", asked=known, ref=Ref(resource, name, inside))
+                stored, _ = await self._remover.delete(actor, target.resource, target.ref, options=options)
             except NotFound:
                 continue
-            deleted.append(stored)
+            deleted.append(versions.served(known, stored))
         return deleted
+
+    async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> Stored:
+        self._enter(actor, "create", ref, "eviction")
+        return await self._evictor.evict(actor, ref, options)
 
     async def bind(self, actor: Actor, pod: Ref, node: str, *, uid: str, cause: Cause) -> Stored:
         known = self._enter(actor, "create", pod, "binding")
@@ -224,7 +249,7 @@ class ApiDoor:
         """The causal chain of an object's newest change, newest first; see `why.step`. Raises NotFound when history
         knows nothing of it."""
         known = self._enter(actor, "get", ref)
-        steps = await why.chain(self._store, ref.key, limit=limit)
+        steps = await why.chain(self._store, versions.home(known, ref).key, limit=limit)
         if not steps:
             raise faults.not_found(known, ref.name)
         return steps
@@ -232,7 +257,7 @@ class ApiDoor:
     async def history(self, actor: Actor, ref: Ref, *, limit: int = 1000) -> list[Document]:
         """The kept changes of one object, oldest first, in the same form. Raises NotFound as `why` does."""
         known = self._enter(actor, "get", ref)
-        steps = await why.history(self._store, ref.key, limit=limit)
+        steps = await why.history(self._store, versions.home(known, ref).key, limit=limit)
         if not steps:
             raise faults.not_found(known, ref.name)
         return steps

@@ -64,8 +64,8 @@ def decode_token(text: str, prefix: str) -> tuple[int, str]:
 
 def prefix_of(resource: Resource, namespace: str) -> str:
     if not resource.namespaced:
-        return f"{resource.key}//"
-    return f"{resource.key}/{namespace}/" if namespace else f"{resource.key}/"
+        return f"{resource.stored_key}//"
+    return f"{resource.stored_key}/{namespace}/" if namespace else f"{resource.stored_key}/"
 
 
 class Ask(msgspec.Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 Owns: names, scope, verbs, subresources, the typed view, and which functions give a kind its own rules (defaults, semantic
 validation, strategy, columns, field selectors). Adding a kind is a line here plus, where it has rules of its own, a file
-in `kinds/`. Schemas are not here: they come from the official OpenAPI documents (`schema.py`), by group, version and kind.
+in `kinds/`; another version of a kind is a line with two conversions (`versions.py`). Schemas are not here: they come from the
+official OpenAPI documents (`schema.py`), by group, version and kind.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from collections.abc import Callable
 import msgspec
 
 from common.errors import FieldCause
-from common.objects import cluster, meta, node, pod, workloads
+from common.objects import cluster, meta, node, pod, policy, workloads
 from master.api.contract import Document
-from master.api.kinds import configs, core, deployment, event, replicaset, service
+from master.api.kinds import (
+    admissionregistration, apiservice, certificatesigningrequest, claim, classes, configs, controllerrevision, core, cronjob, daemonset,
+    deployment, endpoints, event, horizontalpodautoscaler, job, networking, persistentvolume, poddisruptionbudget, quota, replicaset,
+    replicationcontroller, service, statefulset, storage,
+)  # fmt: skip
 from master.api.kinds import namespace as namespace_kind
 from master.api.kinds import node as node_kind
 from master.api.kinds import pod as pod_kind
-from master.api.kinds.columns import Column
+from master.api.kinds.columns import PLAIN, Column, converted
 
 DEFAULT_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -33,8 +38,14 @@ class Subresource(msgspec.Struct, frozen=True):
     version: str = ""
 
 
+READ_VERBS = ("get", "list")
 STATUS = Subresource("status")
 SCALE = Subresource("scale", kind="Scale", group="autoscaling", version="v1")
+
+
+ADMISSION, EVENTS = "admissionregistration.k8s.io", "events.k8s.io"
+NETWORKING, STORAGE = "networking.k8s.io", "storage.k8s.io"
+EXTENSIONS = ("api-extensions",)
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -45,6 +56,8 @@ class Resource(msgspec.Struct, frozen=True):
     prepare(new, old): in place, before defaulting: what the kind's strategy clears or keeps (old None on create).
     fields(document): what field selectors may ask for besides metadata.name and metadata.namespace.
     spec_paths: the top-level fields whose change raises metadata.generation (empty: generation is not kept).
+    stored: the key of the resource whose objects these are, in another version (`versions.py`); then only columns and fields are
+    this one's own. to_stored(document), from_stored(document): the conversions, pure.
     """
 
     plural: str
@@ -58,17 +71,26 @@ class Resource(msgspec.Struct, frozen=True):
     verbs: tuple[str, ...] = DEFAULT_VERBS
     subresources: tuple[Subresource, ...] = ()
     view: type[meta.View] = meta.Object
-    columns: tuple[Column, ...] = ()
+    columns: tuple[Column, ...] = PLAIN
     default: Callable[[Document], None] | None = None
     validate: Callable[[Document, Document | None], list[FieldCause]] | None = None
     prepare: Callable[[Document, Document | None], None] | None = None
     fields: Callable[[Document], dict[str, str]] | None = None
     spec_paths: tuple[str, ...] = ()
+    stored: str = ""
+    to_stored: Callable[[Document], Document] | None = None
+    from_stored: Callable[[Document], Document] | None = None
 
     @property
     def key(self) -> str:
-        """`pods`, `deployments.apps`: the first part of store keys and the name used everywhere inside."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
+        """`pods`, `deployments.apps`: the name used everywhere inside; `NAME.VERSION.GROUP` for another version of what has that name."""
+        name = f"{self.plural}.{self.group}" if self.group else self.plural
+        return f"{self.plural}.{self.version}.{self.group}" if self.stored == name else name
+
+    @property
+    def stored_key(self) -> str:
+        """The first part of its objects' store keys."""
+        return self.stored or self.key
 
     @property
     def api_version(self) -> str:
@@ -94,6 +116,7 @@ RESOURCES: tuple[Resource, ...] = (
         "pods", "Pod", "pod", short_names=("po",), categories=("all",), view=pod.Pod, columns=pod_kind.COLUMNS,
         subresources=(
             STATUS,
+            Subresource("ephemeralcontainers"),
             Subresource("log", verbs=("get",)),
             Subresource("binding", verbs=("create",), kind="Binding"),
             Subresource("eviction", verbs=("create",), kind="Eviction", group="policy", version="v1"),
@@ -132,8 +155,180 @@ RESOURCES: tuple[Resource, ...] = (
         "events", "Event", "event", short_names=("ev",), view=cluster.Event, columns=event.COLUMNS,
         default=event.default, fields=event.fields,
     ),
-    Resource("leases", "Lease", "lease", group="coordination.k8s.io", columns=core.LEASE_COLUMNS),
+    Resource(
+        "events", "Event", "event", group=EVENTS, short_names=("ev",), view=cluster.Event, fields=event.fields_v1,
+        columns=converted(event.COLUMNS, event.to_core), stored="events", to_stored=event.to_core, from_stored=event.to_events_v1,
+    ),
+    Resource(
+        "leases", "Lease", "lease", group="coordination.k8s.io", columns=core.LEASE_COLUMNS, validate=core.validate_lease,
+    ),
+    # What else core/v1 has.
+    Resource(
+        "componentstatuses", "ComponentStatus", "componentstatus", namespaced=False, short_names=("cs",), verbs=READ_VERBS,
+        columns=core.COMPONENT_COLUMNS,
+    ),
+    Resource(
+        "endpoints", "Endpoints", "endpoints", short_names=("ep",), columns=endpoints.COLUMNS, default=endpoints.default,
+        validate=endpoints.validate,
+    ),
+    Resource(
+        "limitranges", "LimitRange", "limitrange", short_names=("limits",), columns=quota.LIMIT_RANGE_COLUMNS,
+        default=quota.default_limit_range, validate=quota.validate_limit_range,
+    ),
+    Resource(
+        "persistentvolumeclaims", "PersistentVolumeClaim", "persistentvolumeclaim", short_names=("pvc",), subresources=(STATUS,),
+        columns=claim.COLUMNS, default=claim.default, validate=claim.validate, prepare=claim.prepare,
+    ),
+    Resource(
+        "persistentvolumes", "PersistentVolume", "persistentvolume", namespaced=False, short_names=("pv",), subresources=(STATUS,),
+        columns=persistentvolume.COLUMNS, default=persistentvolume.default, validate=persistentvolume.validate,
+        prepare=persistentvolume.prepare,
+    ),
+    Resource(
+        "podtemplates", "PodTemplate", "podtemplate", columns=replicationcontroller.POD_TEMPLATE_COLUMNS, spec_paths=("template",),
+        default=replicationcontroller.default_pod_template, validate=replicationcontroller.validate_pod_template,
+    ),
+    Resource(
+        "replicationcontrollers", "ReplicationController", "replicationcontroller", short_names=("rc",), categories=("all",),
+        subresources=(SCALE, STATUS), columns=replicationcontroller.COLUMNS, default=replicationcontroller.default,
+        validate=replicationcontroller.validate, prepare=replicationcontroller.prepare, fields=replicationcontroller.fields,
+        spec_paths=("spec",),
+    ),
+    Resource(
+        "resourcequotas", "ResourceQuota", "resourcequota", short_names=("quota",), subresources=(STATUS,), columns=quota.COLUMNS,
+        validate=quota.validate, prepare=quota.prepare,
+    ),
+    # Workloads.
+    Resource(
+        "controllerrevisions", "ControllerRevision", "controllerrevision", group="apps", columns=controllerrevision.COLUMNS,
+        validate=controllerrevision.validate,
+    ),
+    Resource(
+        "daemonsets", "DaemonSet", "daemonset", group="apps", short_names=("ds",), categories=("all",), subresources=(STATUS,),
+        columns=daemonset.COLUMNS, default=daemonset.default, validate=daemonset.validate, prepare=daemonset.prepare, spec_paths=("spec",),
+    ),
+    Resource(
+        "statefulsets", "StatefulSet", "statefulset", group="apps", short_names=("sts",), categories=("all",),
+        subresources=(SCALE, STATUS), columns=statefulset.COLUMNS, default=statefulset.default, validate=statefulset.validate,
+        prepare=statefulset.prepare, spec_paths=("spec",),
+    ),
+    Resource(
+        "cronjobs", "CronJob", "cronjob", group="batch", short_names=("cj",), categories=("all",), subresources=(STATUS,),
+        columns=cronjob.COLUMNS, default=cronjob.default, validate=cronjob.validate, prepare=cronjob.prepare, spec_paths=("spec",),
+    ),
+    Resource(
+        "jobs", "Job", "job", group="batch", categories=("all",), subresources=(STATUS,), columns=job.COLUMNS, default=job.default,
+        validate=job.validate, prepare=job.prepare, fields=job.fields, spec_paths=("spec",),
+    ),
+    Resource(
+        "horizontalpodautoscalers", "HorizontalPodAutoscaler", "horizontalpodautoscaler", group="autoscaling", version="v2",
+        short_names=("hpa",), categories=("all",), subresources=(STATUS,), columns=horizontalpodautoscaler.COLUMNS,
+        default=horizontalpodautoscaler.default, validate=horizontalpodautoscaler.validate, prepare=horizontalpodautoscaler.prepare,
+    ),
+    Resource(
+        "horizontalpodautoscalers", "HorizontalPodAutoscaler", "horizontalpodautoscaler", group="autoscaling", short_names=("hpa",),
+        categories=("all",), subresources=(STATUS,), stored="horizontalpodautoscalers.autoscaling",
+        columns=converted(horizontalpodautoscaler.COLUMNS, horizontalpodautoscaler.to_v2), to_stored=horizontalpodautoscaler.to_v2,
+        from_stored=horizontalpodautoscaler.to_v1,
+    ),
+    Resource(
+        "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", group="policy", short_names=("pdb",),
+        view=policy.PodDisruptionBudget, subresources=(STATUS,), columns=poddisruptionbudget.COLUMNS,
+        validate=poddisruptionbudget.validate, prepare=poddisruptionbudget.prepare, spec_paths=("spec",),
+    ),
+    Resource(
+        "priorityclasses", "PriorityClass", "priorityclass", group="scheduling.k8s.io", namespaced=False, short_names=("pc",),
+        columns=classes.PRIORITY_COLUMNS, default=classes.default_priority, validate=classes.validate_priority,
+        spec_paths=("value",),
+    ),
+    Resource(
+        "runtimeclasses", "RuntimeClass", "runtimeclass", group="node.k8s.io", namespaced=False, columns=classes.RUNTIME_COLUMNS,
+        validate=classes.validate_runtime,
+    ),
+    # Networks.
+    Resource(
+        "endpointslices", "EndpointSlice", "endpointslice", group="discovery.k8s.io", columns=endpoints.SLICE_COLUMNS,
+        default=endpoints.default_slice, validate=endpoints.validate_slice, spec_paths=("endpoints", "ports", "addressType"),
+    ),
+    Resource(
+        "ingressclasses", "IngressClass", "ingressclass", group=NETWORKING, namespaced=False,
+        columns=networking.INGRESS_CLASS_COLUMNS, default=networking.default_ingress_class, validate=networking.validate_ingress_class,
+        spec_paths=("spec",),
+    ),
+    Resource(
+        "ingresses", "Ingress", "ingress", group=NETWORKING, short_names=("ing",), subresources=(STATUS,),
+        columns=networking.INGRESS_COLUMNS, validate=networking.validate_ingress, prepare=networking.prepare_ingress,
+        spec_paths=("spec",),
+    ),
+    Resource(
+        "ipaddresses", "IPAddress", "ipaddress", group=NETWORKING, namespaced=False, short_names=("ip",),
+        columns=networking.IP_ADDRESS_COLUMNS, validate=networking.validate_ip_address, spec_paths=("spec",),
+    ),
+    Resource(
+        "networkpolicies", "NetworkPolicy", "networkpolicy", group=NETWORKING, short_names=("netpol",),
+        columns=networking.NETWORK_POLICY_COLUMNS, default=networking.default_network_policy,
+        validate=networking.validate_network_policy, spec_paths=("spec",),
+    ),
+    Resource(
+        "servicecidrs", "ServiceCIDR", "servicecidr", group=NETWORKING, namespaced=False, subresources=(STATUS,),
+        columns=networking.SERVICE_CIDR_COLUMNS, validate=networking.validate_service_cidr, spec_paths=("spec",),
+    ),
+    # Storage.
+    Resource(
+        "csidrivers", "CSIDriver", "csidriver", group=STORAGE, namespaced=False, columns=storage.DRIVER_COLUMNS,
+        default=storage.default_driver, validate=storage.validate_driver, spec_paths=("spec",),
+    ),
+    Resource(
+        "csinodes", "CSINode", "csinode", group=STORAGE, namespaced=False, columns=storage.NODE_COLUMNS, validate=storage.validate_node,
+    ),
+    Resource(
+        "csistoragecapacities", "CSIStorageCapacity", "csistoragecapacity", group=STORAGE, columns=storage.CAPACITY_COLUMNS,
+        validate=storage.validate_capacity,
+    ),
+    Resource(
+        "storageclasses", "StorageClass", "storageclass", group=STORAGE, namespaced=False, short_names=("sc",),
+        columns=storage.CLASS_COLUMNS, default=storage.default_class, validate=storage.validate_class,
+    ),
+    Resource(
+        "volumeattachments", "VolumeAttachment", "volumeattachment", group=STORAGE, namespaced=False, subresources=(STATUS,),
+        columns=storage.ATTACHMENT_COLUMNS, validate=storage.validate_attachment, prepare=storage.prepare_attachment,
+    ),
+    # The API itself.
+    Resource(
+        "certificatesigningrequests", "CertificateSigningRequest", "certificatesigningrequest", group="certificates.k8s.io",
+        namespaced=False, short_names=("csr",), subresources=(Subresource("approval"), STATUS),
+        columns=certificatesigningrequest.COLUMNS, validate=certificatesigningrequest.validate,
+        prepare=certificatesigningrequest.prepare, fields=certificatesigningrequest.fields,
+    ),
+    Resource(
+        "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", "mutatingwebhookconfiguration", group=ADMISSION,
+        namespaced=False, categories=EXTENSIONS, columns=admissionregistration.WEBHOOK_COLUMNS,
+        default=admissionregistration.default_mutating, validate=admissionregistration.validate_webhooks, spec_paths=("webhooks",),
+    ),
+    Resource(
+        "validatingadmissionpolicies", "ValidatingAdmissionPolicy", "validatingadmissionpolicy", group=ADMISSION, namespaced=False,
+        categories=EXTENSIONS, subresources=(STATUS,), columns=admissionregistration.POLICY_COLUMNS,
+        default=admissionregistration.default_policy, validate=admissionregistration.validate_policy,
+        prepare=admissionregistration.prepare_policy, spec_paths=("spec",),
+    ),
+    Resource(
+        "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybinding", group=ADMISSION,
+        namespaced=False, categories=EXTENSIONS, columns=admissionregistration.BINDING_COLUMNS,
+        default=admissionregistration.default_binding, validate=admissionregistration.validate_binding, spec_paths=("spec",),
+    ),
+    Resource(
+        "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", "validatingwebhookconfiguration", group=ADMISSION,
+        namespaced=False, categories=EXTENSIONS, columns=admissionregistration.WEBHOOK_COLUMNS,
+        default=admissionregistration.default_validating, validate=admissionregistration.validate_webhooks, spec_paths=("webhooks",),
+    ),
+    Resource(
+        "apiservices", "APIService", "apiservice", group="apiregistration.k8s.io", namespaced=False, categories=EXTENSIONS,
+        subresources=(STATUS,), columns=apiservice.COLUMNS, default=apiservice.default, validate=apiservice.validate,
+        prepare=apiservice.prepare,
+    ),
 )  # fmt: skip
 
+KEPT: tuple[Resource, ...] = tuple(r for r in RESOURCES if not r.stored and "watch" in r.verbs)
+"""Those that have objects in the store."""
 BY_KEY: dict[str, Resource] = {resource.key: resource for resource in RESOURCES}
 BY_KIND: dict[tuple[str, str], Resource] = {(r.api_version, r.kind): r for r in RESOURCES}

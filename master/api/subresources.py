@@ -27,7 +27,10 @@ def scale_of(document: Document, revision: int) -> Document:
     about = {field: of[field] for field in ("name", "namespace", "uid", "creationTimestamp") if field in of}
     if revision:
         about["resourceVersion"] = str(revision)
-    selector = selectors.of(msgspec.convert(spec.get("selector") or {}, meta.LabelSelector))
+    chosen = spec.get("selector") or {}
+    if document.get("kind") == "ReplicationController":  # the one kind whose selector is a plain map
+        chosen = {"matchLabels": chosen}
+    selector = selectors.of(msgspec.convert(chosen, meta.LabelSelector))
     return {
         "metadata": about,
         "kind": SCALE.kind,

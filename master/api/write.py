@@ -19,7 +19,7 @@ import msgspec
 from common.clock import Clock, Rng
 from common.errors import AlreadyExists, Conflict, FieldCause
 from common.errors import NotFound as StoreNotFound
-from master.api import admission, causes, deletion, documents, faults, schema, strict, writers
+from master.api import admission, causes, deletion, documents, faults, schema, strict, versions, writers
 from master.api.contract import Actor, Document, Ref, Role, Stored, Views, WriteOptions
 from master.api.kinds import rules
 from master.api.registry import Resource
@@ -32,7 +32,8 @@ Propose = Callable[[Document], Document]
 
 class Target(msgspec.Struct, frozen=True):
     """One write under way: who, what, by which verb. patched: refusals are worded as of a patch.
-    trusted: the wanted document is the API's own work (scale, binding), not to be decoded strictly again."""
+    trusted: the wanted document is the API's own work (scale, binding), not to be decoded strictly again.
+    asked: the resource in the client's version, when that is not the stored one."""
 
     actor: Actor
     resource: Resource
@@ -42,6 +43,12 @@ class Target(msgspec.Struct, frozen=True):
     options: WriteOptions = WriteOptions()
     patched: bool = False
     trusted: bool = False
+    asked: Resource | None = None
+
+    @property
+    def served(self) -> Resource:
+        """The version that the client speaks; `resource` is the one that is stored."""
+        return self.asked or self.resource
 
 
 class Writer:
@@ -101,6 +108,8 @@ class Writer:
             resource.default(new)
         if resource.key == "pods":
             admission.admit_pod(new, now=self._clock.now(), toleration_s=self._settings.toleration_s)
+        elif resource.key == admission.SIGNING_REQUESTS:
+            admission.admit_request(new, target.actor)
         self._validate(target, new, None)
         documents.finish(new, None, resource)
         self._check_writer(target, None, new)
@@ -143,7 +152,7 @@ class Writer:
         """The object as it will be stored. Raises Conflict for a stale revision or another uid, Invalid, Forbidden."""
         resource, name = target.resource, target.ref.name
         present = {**old, "metadata": {**old["metadata"], "resourceVersion": str(revision)}}
-        proposed = propose(present)
+        proposed = propose(versions.to_served(target.served, present))
         wanted = proposed if target.trusted else self._cleaned(target, proposed, quiet=quiet)
         documents.settle_namespace(wanted, resource, target.ref.namespace)
         documents.check_name(wanted, name)
@@ -166,17 +175,17 @@ class Writer:
 
     def _cleaned(self, target: Target, document: Document, *, quiet: bool) -> Document:
         """Of the right kind and types, as a copy that is ours to change. The master's own parts may not even err in a name."""
-        resource, options = target.resource, target.options
-        documents.check_kind(document, resource)
+        served, options = target.served, target.options
+        documents.check_kind(document, served)
         mode = options.field_validation if target.actor.role is Role.USER else strict.STRICT
-        node = schema.for_kind(resource.api_version, resource.kind)
+        node = schema.for_kind(served.api_version, served.kind)
         cleaned, warnings = strict.check(
             document, node, mode=mode, duplicates=options.duplicates, patched=target.patched
         )
         if options.warnings is not None and not quiet:
             options.warnings.extend(warnings)
-        documents.settle_kind(cleaned, resource)
-        return cleaned
+        documents.settle_kind(cleaned, served)
+        return versions.to_stored(served, cleaned)
 
     def _validate(self, target: Target, new: Document, old: Document | None) -> None:
         resource = target.resource
@@ -233,6 +242,17 @@ def _take_status(resource: Resource, wanted: Document, old: Document) -> Documen
     return {**old, "metadata": meta, "status": wanted.get("status") or {}}
 
 
+def _take_approval(resource: Resource, wanted: Document, old: Document) -> Document:
+    """Whether a certificate is approved or denied; the certificate itself is the signer's, through /status."""
+    conditions = (wanted.get("status") or {}).get("conditions") or []
+    return {**old, "metadata": dict(old["metadata"]), "status": {**(old.get("status") or {}), "conditions": conditions}}
+
+
+def _take_ephemeral(resource: Resource, wanted: Document, old: Document) -> Document:
+    containers = (wanted.get("spec") or {}).get("ephemeralContainers") or []
+    return {**old, "metadata": dict(old["metadata"]), "spec": {**old["spec"], "ephemeralContainers": containers}}
+
+
 def _take_finalizers(resource: Resource, wanted: Document, old: Document) -> Document:
     spec = {**(old.get("spec") or {}), "finalizers": (wanted.get("spec") or {}).get("finalizers") or []}
     return {**old, "metadata": dict(old["metadata"]), "spec": spec}
@@ -253,6 +273,8 @@ _TAKES: dict[str, Callable[[Resource, Document, Document], Document]] = {
     "": _take_main,
     "status": _take_status,
     "finalize": _take_finalizers,
+    "approval": _take_approval,
+    "ephemeralcontainers": _take_ephemeral,
     "scale": _take_all,
     "binding": _take_all,
 }

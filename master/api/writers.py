@@ -70,6 +70,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant(Role.NAMESPACE, ALL, delete=True),
     Grant(Role.GARBAGE, ALL, ("metadata.finalizers", "metadata.ownerReferences"), delete=True),
     Grant(Role.POD_GC, "pods", delete=True),
+    Grant(Role.DISRUPTION, "poddisruptionbudgets.policy", ("status.*",)),
     Grant(Role.SERVICE_ACCOUNT, "serviceaccounts", create=True),
     Grant(Role.SERVICE_ACCOUNT, "configmaps", ("data[ca.crt]",), create=True),
 )  # fmt: skip

@@ -36,7 +36,7 @@ class Standing(enum.Enum):
 def ref_of(view: ReadView, owner: meta.OwnerReference, namespace: str) -> Ref | None:
     """Where an owner of an object in `namespace` stands; None for kinds that are not served."""
     resource = view.catalog.by_kind(owner.api_version, owner.kind)
-    return None if resource is None else Ref(resource.key, owner.name, namespace if resource.namespaced else "")
+    return None if resource is None else Ref(resource.stored_key, owner.name, namespace if resource.namespaced else "")
 
 
 def standing(view: ReadView, owner: meta.OwnerReference, namespace: str) -> Standing:
@@ -136,5 +136,5 @@ def of_any(view: ReadView, seen: Seen) -> list[Ref]:
 
 CONTROLLER = Controller(
     "generic-garbage-collector", ACTOR,
-    {resource.key: of_any for resource in registry.RESOURCES if resource.key not in UNWATCHED}, reconcile, workers=4,
+    {resource.key: of_any for resource in registry.KEPT if resource.key not in UNWATCHED}, reconcile, workers=4,
 )  # fmt: skip

@@ -21,7 +21,7 @@ FINALIZER = "kubernetes"
 BATCH = 500
 LOOK_AGAIN_S = 5.0
 
-CONTENT = tuple(resource for resource in reversed(registry.RESOURCES) if resource.namespaced)
+CONTENT = tuple(resource for resource in reversed(registry.KEPT) if resource.namespaced)
 """Workloads before their pods, so that nobody makes them anew."""
 UNWATCHED = frozenset({"events"})
 """They come and go too often to be watched for this; an empty namespace is noticed on the next look."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.clock import Clock
 from master.api.contract import Door
 from master.controllers import (
-    deployment, garbage, namespace, node_ipam, node_lifecycle, pod_gc, replicaset, service_account, taint_eviction,
+    deployment, disruption, garbage, namespace, node_ipam, node_lifecycle, pod_gc, replicaset, service_account, taint_eviction,
 )  # fmt: skip
 from master.controllers.controller import Controller
 from master.controllers.loop import Loop
@@ -22,6 +22,7 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
         namespace.CONTROLLER,
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
+        disruption.CONTROLLER,
         garbage.CONTROLLER,
     )
 

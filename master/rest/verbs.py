@@ -5,7 +5,7 @@ is here; what a request means, may do and breaks is said by the door, and its er
 
     GET  collection  list        POST   collection  create             DELETE collection  deletecollection
     GET  object      get         PUT    object      update             PATCH  object      patch      DELETE object  delete
-    GET, PUT, PATCH  object/status, object/scale      POST object/binding, object/eviction
+    GET, PUT, PATCH  object/status, /scale, /approval, /ephemeralcontainers      POST object/binding, object/eviction
 """
 
 from __future__ import annotations
@@ -110,6 +110,8 @@ class Verbs:
             ("GET", "scale"): self._get_scale, ("PUT", "scale"): self._update_scale, ("PATCH", "scale"): self._patch_scale,
             ("PUT", "finalize"): self._update, ("POST", "binding"): self._bind, ("POST", "eviction"): self._evict,
         }  # fmt: skip
+        for part in ("approval", "ephemeralcontainers"):
+            self._of_subresource |= {("GET", part): self._get, ("PUT", part): self._update, ("PATCH", part): self._patch}
         self._verb_names = {
             self._list: "list", self._create: "create", self._delete_collection: "deletecollection", self._get: "get",
             self._update: "update", self._patch: "patch", self._delete: "delete",
@@ -268,5 +270,5 @@ class Verbs:
             raise BadRequest("name in URL does not match name in Eviction object")
         asked = query.for_delete({}, eviction.delete_options)
         asked = msgspec.structs.replace(asked, dry_run=asked.dry_run or options.dry_run)
-        await self._door.delete(call.actor, call.route.ref, asked)
+        await self._door.evict(call.actor, call.route.ref, asked)
         return await reply.json(call.request, reply.success(code=201), code=201)

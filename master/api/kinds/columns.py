@@ -8,7 +8,8 @@ a typed view would refuse.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -85,6 +86,41 @@ def map_text(labels: dict[str, str] | None) -> str:
     return ",".join(f"{k}={v}" for k, v in sorted((labels or {}).items())) or "<none>"
 
 
+def at(document: Document, path: str) -> Any:
+    """What stands at a path of fields (`spec.template.spec`); None when any part of it is missing."""
+    value: Any = document
+    for word in path.split("."):
+        value = value.get(word) if isinstance(value, dict) else None
+    return value
+
+
+def plain(
+    name: str, path: str, description: str, *, absent: Cell = "", type: str = "string", priority: int = 0
+) -> Column:  # fmt: skip
+    """A column that shows one field as it is; `absent` when it is missing or empty."""
+
+    def cell(document: Document, now: float) -> Cell:
+        value = at(document, path)
+        return absent if value is None or value == "" else value
+
+    return Column(name, cell, type=type, description=description, priority=priority)
+
+
+def count(name: str, path: str, description: str) -> Column:
+    """A whole number, 0 when it is missing."""
+    return plain(name, path, description, absent=0, type="integer")
+
+
+def boolean(value: bool | None, absent: str = "<unset>") -> str:
+    return absent if value is None else "true" if value else "false"
+
+
+def some(texts: Sequence[str], limit: int = 3) -> str:
+    """The first few of a list, and how many more there are."""
+    shown = ",".join(texts[:limit])
+    return f"{shown} + {len(texts) - limit} more..." if len(texts) > limit else shown
+
+
 NAME = Column(
     "Name", lambda d, now: d["metadata"]["name"], format="name",
     description="The object's name, unique within its namespace and kind.",
@@ -95,17 +131,34 @@ AGE = Column(
 )  # fmt: skip
 
 
-def template_columns() -> tuple[Column, ...]:
-    """Containers, images and selector of a workload, for `-o wide`."""
+def converted(columns: Sequence[Column], to_stored: Callable[[Document], Document]) -> tuple[Column, ...]:
+    """The columns of a kind for another version of it: they read the stored form."""
+
+    def of(column: Column) -> Column:
+        return msgspec.structs.replace(column, cell=lambda d, now: column.cell(to_stored(d), now))
+
+    return tuple(of(column) for column in columns)
+
+
+CREATED_AT = Column(
+    "Created At", lambda d, now: d["metadata"].get("creationTimestamp") or "", type="date",
+    description="When the object was created.",
+)  # fmt: skip
+PLAIN = (NAME, CREATED_AT)
+"""For kinds without columns of their own."""
+
+
+def template_columns(spec: str = "spec") -> tuple[Column, ...]:
+    """Containers, images and selector of a workload, for `-o wide`. spec: the path of what has the template."""
 
     def containers(document: Document) -> list[Document]:
-        return document.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or []
+        return at(document, f"{spec}.template.spec.containers") or []
 
     return (
         Column("Containers", lambda d, now: ",".join(c["name"] for c in containers(d)), priority=1,
                description="Names of each container in the template."),
         Column("Images", lambda d, now: ",".join(c.get("image", "") for c in containers(d)), priority=1,
                description="Images referenced by each container in the template."),
-        Column("Selector", lambda d, now: selector_text(d.get("spec", {}).get("selector")), priority=1,
+        Column("Selector", lambda d, now: selector_text(at(d, f"{spec}.selector")), priority=1,
                description="Which pods are covered by this workload."),
     )  # fmt: skip

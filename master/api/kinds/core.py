@@ -1,8 +1,11 @@
-"""Kinds without rules of their own: only their columns. ServiceAccount, Lease."""
+"""Kinds with few rules of their own: ServiceAccount, Lease, ComponentStatus."""
 
 from __future__ import annotations
 
-from master.api.kinds.columns import AGE, NAME, Column
+from common.errors import FieldCause
+from master.api.contract import Document
+from master.api.kinds import rules
+from master.api.kinds.columns import AGE, NAME, Column, at
 
 SERVICE_ACCOUNT_COLUMNS = (
     NAME,
@@ -14,3 +17,22 @@ LEASE_COLUMNS = (
     Column("Holder", lambda d, now: d.get("spec", {}).get("holderIdentity") or "", description="Who holds the lease."),
     AGE,
 )
+
+
+def validate_lease(new: Document, old: Document | None) -> list[FieldCause]:
+    found = rules.metadata(new) + rules.positive("spec.leaseDurationSeconds", at(new, "spec.leaseDurationSeconds"))
+    return found + rules.not_negative("spec.leaseTransitions", at(new, "spec.leaseTransitions"))
+
+
+def _healthy(field: str) -> Column:
+    def cell(document: Document, now: float) -> str:
+        for condition in document.get("conditions") or ():
+            if condition.get("type") == "Healthy":
+                text = condition.get(field.lower(), "")
+                return {"True": "Healthy", "False": "Unhealthy"}.get(text, "Unknown") if field == "Status" else text
+        return "Unknown" if field == "Status" else ""
+
+    return Column(field, cell, description=f"{field} of the component's condition.")
+
+
+COMPONENT_COLUMNS = (NAME, _healthy("Status"), _healthy("Message"), _healthy("Error"))

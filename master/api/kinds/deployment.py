@@ -49,8 +49,7 @@ def _amount(field: str, value: int | str) -> tuple[list[FieldCause], float]:
     """A count or a percentage; its size for the comparison with zero."""
     if isinstance(value, str):
         if not value.endswith("%") or not value[:-1].isdigit():
-            return [rules.invalid(field, value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. "
-                                  "'1%',  or '93%', regex used for validation is '[0-9]+%')")], math.inf  # fmt: skip
+            return [rules.invalid(field, value, rules.PERCENT_TEXT)], math.inf
         return [], int(value[:-1])
     return rules.not_negative(field, value), value
 

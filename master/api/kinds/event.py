@@ -1,4 +1,4 @@
-"""Event: what happened to an object, for people. Columns, defaults and field selectors.
+"""Event: what happened to an object, for people. Columns, defaults, field selectors, and the form of events.k8s.io.
 
 Events expire (the store's `expires`); `master/api/events.py` writes those of our own components.
 """
@@ -66,3 +66,26 @@ def fields(document: Document) -> dict[str, str]:
         "source": (document.get("source") or {}).get("component", ""),
         "type": document.get("type", ""),
     }
+
+
+RENAMED = {
+    "involvedObject": "regarding", "message": "note", "reportingComponent": "reportingController", "count": "deprecatedCount",
+    "firstTimestamp": "deprecatedFirstTimestamp", "lastTimestamp": "deprecatedLastTimestamp", "source": "deprecatedSource",
+}  # fmt: skip
+"""What core/v1 calls the fields that events.k8s.io/v1 calls otherwise; all else has one name. Stored is the core form."""
+_BACK = {new: old for old, new in RENAMED.items()}
+
+
+def to_events_v1(document: Document) -> Document:
+    return {**{RENAMED.get(name, name): value for name, value in document.items()}, "apiVersion": "events.k8s.io/v1"}
+
+
+def to_core(document: Document) -> Document:
+    return {**{_BACK.get(name, name): value for name, value in document.items()}, "apiVersion": "v1"}
+
+
+def fields_v1(document: Document) -> dict[str, str]:
+    """The same selectors under the names of events.k8s.io, on the stored form."""
+    found = fields(document)
+    about = {f"regarding.{name.partition('.')[2]}": value for name, value in found.items() if name.startswith("involvedObject.")}
+    return {**about, "reason": found["reason"], "reportingController": found["reportingComponent"], "type": found["type"]}

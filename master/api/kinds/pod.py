@@ -23,6 +23,12 @@ def prepare(new: Document, old: Document | None) -> None:
     """A new pod is Pending; its class of service follows from its resources and never changes."""
     if old is None:
         new["status"] = {"phase": "Pending"}
+        return
+    containers = (old.get("spec") or {}).get("ephemeralContainers")  # they change through /ephemeralcontainers alone
+    if containers:
+        new["spec"]["ephemeralContainers"] = containers
+    else:
+        new["spec"].pop("ephemeralContainers", None)
 
 
 def default(document: Document) -> None:
@@ -87,9 +93,21 @@ def _update(new: Document, old: Document) -> list[FieldCause]:
         allowed.pop("nodeName")
         if "nodeName" in old:
             allowed["nodeName"] = old["nodeName"]
+    before, after = old.get("ephemeralContainers") or [], new.get("ephemeralContainers") or []
+    if after != before:
+        found += _ephemeral(after, before, new)
+        allowed["ephemeralContainers"] = before
+        old = {**old, "ephemeralContainers": before}
     if allowed != old:
         found.append(rules.forbidden("spec", UPDATE_FORBIDDEN))
     return found
+
+
+def _ephemeral(after: list[Document], before: list[Document], spec: Document) -> list[FieldCause]:
+    """Containers for debugging may be added; those that are there stay as they are."""
+    if any(container not in after for container in before):
+        return [rules.forbidden("spec.ephemeralContainers", "existing ephemeral containers may not be removed or changed")]
+    return [cause for cause in pod_rules.validate_spec(spec) if cause.field.startswith("spec.ephemeralContainers")]
 
 
 def fields(document: Document) -> dict[str, str]:

@@ -65,11 +65,25 @@ def validate_workload(new: Document, old: Document | None, *, kind: str) -> list
     labels = template.get("metadata", {}).get("labels") or {}
     if selector and not _matches(selector, labels):
         found.append(rules.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
-    found += rules.metadata(template, "spec.template.metadata")
-    if old is None or template != old["spec"].get("template"):
-        found += pod_rules.validate_spec(template.get("spec") or {}, "spec.template.spec")
-    if (policy := (template.get("spec") or {}).get("restartPolicy")) in ("OnFailure", "Never"):
-        found.append(rules.unsupported("spec.template.spec.restartPolicy", policy, ("Always",)))
+    before = None if old is None else old["spec"].get("template")
+    return found + validate_template(template, before, "spec.template")
+
+
+def validate_template(
+    template: Document, before: Document | None, place: str, *, policies: tuple[str, ...] = ("Always",)
+) -> list[FieldCause]:
+    """A template of pods. before: the one that stood, whose spec is not judged again. policies: what restartPolicy may be."""
+    found = rules.metadata(template, f"{place}.metadata")
+    spec = template.get("spec") or {}
+    if template != before:
+        found += pod_rules.validate_spec(spec, f"{place}.spec")
+    policy = spec.get("restartPolicy")
+    if policy in pod_rules.RESTART_POLICIES and policy not in policies:
+        if "Always" in policies:
+            found.append(rules.unsupported(f"{place}.spec.restartPolicy", policy, policies))
+        else:
+            words = ", ".join(f'"{word}"' for word in policies)
+            found.append(rules.required(f"{place}.spec.restartPolicy", f"valid values: {words}"))
     return found
 
 
@@ -81,18 +95,7 @@ def _matches(selector: Document, labels: dict[str, str]) -> bool:
 
 
 def _selector(selector: Document, kind: str) -> list[FieldCause]:
-    found = rules.labels("spec.selector.matchLabels", selector.get("matchLabels"))
-    for i, expression in enumerate(selector.get("matchExpressions") or ()):
-        place = f"spec.selector.matchExpressions[{i}]"
-        operator = expression.get("operator", "")
-        if operator in ("In", "NotIn") and not expression.get("values"):
-            found.append(rules.required(f"{place}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
-        elif operator in ("Exists", "DoesNotExist") and expression.get("values"):
-            found.append(rules.forbidden(f"{place}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-        elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
-            found.append(rules.invalid(f"{place}.operator", operator, "not a valid selector operator"))
-        if not selectors.valid_key(expression.get("key", "")):
-            found.append(rules.invalid(f"{place}.key", expression.get("key", ""), rules.QUALIFIED_TEXT))
+    found = rules.label_selector("spec.selector", selector)
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
         found.append(rules.invalid("spec.selector", {}, f"empty selector is invalid for {kind}"))
     return found

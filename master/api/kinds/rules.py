@@ -7,13 +7,14 @@ never changes a document.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from common.errors import FieldCause
-from common.objects import selectors
+from common.objects import quantity, selectors
 from master.api.contract import Document
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -45,6 +46,11 @@ QUALIFIED_TEXT = (
     "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
     "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+PERCENT = re.compile(r"[0-9]+%")
+PERCENT_TEXT = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
+    "validation is '[0-9]+%')"
 )
 NOT_NEGATIVE = "must be greater than or equal to 0"
 IMMUTABLE = "field is immutable"
@@ -118,6 +124,8 @@ def object_name(resource: str, field: str, name: str) -> list[FieldCause]:
         return label_name(field, name)
     if resource == "services":
         return service_name(field, name)
+    if resource == "ipaddresses.networking.k8s.io":
+        return ip(field, name)
     return subdomain_name(field, name)
 
 
@@ -181,3 +189,64 @@ def port_name(field: str, name: str) -> list[FieldCause]:
 
 def immutable(field: str, new: Any, old: Any) -> list[FieldCause]:
     return [invalid(field, new, IMMUTABLE)] if new != old else []
+
+
+def positive(field: str, value: int | None) -> list[FieldCause]:
+    return [invalid(field, value, "must be greater than 0")] if value is not None and value <= 0 else []
+
+
+def amount(field: str, value: int | str | None) -> list[FieldCause]:
+    """A count or a percentage (IntOrString), not negative, and not above 100%."""
+    if value is None:
+        return []
+    if not isinstance(value, str):
+        return not_negative(field, value)
+    if not PERCENT.fullmatch(value):
+        return [invalid(field, value, PERCENT_TEXT)]
+    return [] if int(value[:-1]) <= 100 else [invalid(field, value, "must not be greater than 100%")]
+
+
+def quantity_at_least_0(field: str, value: str | int | float) -> list[FieldCause]:
+    return [invalid(field, str(value), NOT_NEGATIVE)] if quantity.exact(value) < 0 else []
+
+
+def ip(field: str, address: str) -> list[FieldCause]:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return [invalid(field, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
+    return []
+
+
+def cidr(field: str, network: str) -> list[FieldCause]:
+    try:
+        if "/" not in network:
+            raise ValueError
+        ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return [invalid(field, network, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")]
+    return []
+
+
+def label_selector(field: str, selector: Document | None) -> list[FieldCause]:
+    """A LabelSelector's syntax; an empty or missing one is fine here."""
+    found = labels(f"{field}.matchLabels", (selector or {}).get("matchLabels"))
+    for i, expression in enumerate((selector or {}).get("matchExpressions") or ()):
+        place, operator = f"{field}.matchExpressions[{i}]", expression.get("operator", "")
+        if operator in ("In", "NotIn") and not expression.get("values"):
+            found.append(required(f"{place}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
+        elif operator in ("Exists", "DoesNotExist") and expression.get("values"):
+            found.append(forbidden(f"{place}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+        elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
+            found.append(invalid(f"{place}.operator", operator, "not a valid selector operator"))
+        if not selectors.valid_key(expression.get("key", "")):
+            found.append(invalid(f"{place}.key", expression.get("key", ""), QUALIFIED_TEXT))
+    return found
+
+
+def qualified_domain(field: str, name: str) -> list[FieldCause]:
+    """A domain and a path: `example.com/thing`."""
+    domain, _, path = name.partition("/")
+    if not domain or not path:
+        return [invalid(field, name, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    return subdomain_name(field, domain)
