@@ -49,8 +49,9 @@ def _takes(pod: Pod, budget: PodDisruptionBudget) -> bool:
     return not budget.status.current_healthy >= budget.status.desired_healthy > 0
 
 
-def refusal(name: str, why: str) -> TooManyRequests:
-    return TooManyRequests(REFUSED, causes=(FieldCause("DisruptionBudget", why),), name=name, retry_after_s=RETRY_S)
+def refusal(why: str, *, retry_after_s: int | None = None) -> TooManyRequests:
+    """Subtle: without a time to come back, as in Kubernetes: clients would wait it out silently, again and again, instead of telling."""
+    return TooManyRequests(REFUSED, causes=(FieldCause("DisruptionBudget", why),), retry_after_s=retry_after_s)
 
 
 def taken(pod: str, now: float) -> Callable[[Document], Document]:
@@ -60,10 +61,10 @@ def taken(pod: str, now: float) -> Callable[[Document], Document]:
         meta, status = budget["metadata"], budget.get("status") or {}
         name = meta["name"]
         if status.get("observedGeneration", 0) < meta.get("generation", 0):
-            raise refusal(name, f"The disruption budget {name} is still being processed by the server.")
+            raise refusal(f"The disruption budget {name} is still being processed by the server.", retry_after_s=RETRY_S)
         allowed, needed, healthy = (status.get(k, 0) for k in ("disruptionsAllowed", "desiredHealthy", "currentHealthy"))
         if allowed < 1:
-            raise refusal(name, f"The disruption budget {name} needs {needed} healthy pods and has {healthy} currently")
+            raise refusal(f"The disruption budget {name} needs {needed} healthy pods and has {healthy} currently")
         gone = {**(status.get("disruptedPods") or {}), pod: rfc3339(now)}
         return {**budget, "status": {**status, "disruptionsAllowed": allowed - 1, "disruptedPods": gone}}
 

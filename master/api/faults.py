@@ -15,7 +15,7 @@ STALE = "the object has been modified; please apply your changes to the latest v
 
 
 def not_found(resource: Resource, name: str) -> NotFound:
-    return NotFound(f'{resource.key} "{name}" not found', group=resource.group, kind=resource.plural, name=name)
+    return NotFound(f'{resource.stored_key} "{name}" not found', group=resource.group, kind=resource.plural, name=name)
 
 
 def no_resource() -> NotFound:
@@ -23,21 +23,21 @@ def no_resource() -> NotFound:
 
 
 def already_exists(resource: Resource, name: str, *, terminating: bool = False) -> AlreadyExists:
-    text = f'{resource.key} "{name}" already exists'
+    text = f'{resource.stored_key} "{name}" already exists'
     if terminating:
         text = f"object is being deleted: {text}"
     return AlreadyExists(text, group=resource.group, kind=resource.plural, name=name)
 
 
 def conflict(resource: Resource, name: str, why: str = STALE, *, subresource: str = "") -> Conflict:
-    what = f"{resource.key}/{subresource}" if subresource else resource.key
+    what = f"{resource.stored_key}/{subresource}" if subresource else resource.stored_key
     return Conflict(
         f'Operation cannot be fulfilled on {what} "{name}": {why}', group=resource.group, kind=resource.plural, name=name
     )
 
 
 def forbidden(resource: Resource, name: str, why: str, *, causes: tuple[FieldCause, ...] = ()) -> Forbidden:
-    what = f'{resource.key} "{name}"' if name else resource.key
+    what = f'{resource.stored_key} "{name}"' if name else resource.stored_key
     return Forbidden(f"{what} is forbidden: {why}", group=resource.group, kind=resource.plural, name=name, causes=causes)
 
 
@@ -52,7 +52,7 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[FieldCause]) -> I
 
 def too_large(resource: Resource, name: str, *, size: int, limit: int) -> TooLarge:
     return TooLarge(
-        f'{resource.key} "{name}" would be too large: {size} bytes, and the limit is {limit}',
+        f'{resource.stored_key} "{name}" would be too large: {size} bytes, and the limit is {limit}',
         group=resource.group, kind=resource.plural, name=name,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Scale and binding, and the leases of nodes."""
+"""Scale, binding, approval and ephemeral containers, and the leases of nodes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from common.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
 from master.api.contract import DeleteOptions, PatchType, Ref, WriteOptions
 from master.store.contract import Cause
 from tests.master.api.doorway import ADMIN, DISPATCH, SCHEDULER, SHOP, WEB, Doorway, deployment, scenario, uid
+from tests.master.api.kinds.cases import CASES
 
 BIND = Cause("system:kube-scheduler", "Bind")
 LEASES = "leases.coordination.k8s.io"
@@ -131,3 +132,56 @@ async def test_leases_of_nodes_are_the_masters_and_all_others_are_ordinary(here:
         await here.door.create(ADMIN, LEASES, "kube-node-lease", lease)
     with pytest.raises(Forbidden):
         await here.door.delete(ADMIN, Ref(LEASES, "n1", "kube-node-lease"), DeleteOptions())
+
+
+CSR = Ref("certificatesigningrequests.certificates.k8s.io", "x")
+
+
+async def a_request(here: Doorway) -> None:
+    request = next(case for case in CASES if case.key == CSR.resource)
+    await here.door.create(ADMIN, CSR.resource, "", {"metadata": {"name": "x"}, **request.document})
+
+
+@scenario
+async def test_an_approval_changes_the_conditions_alone_and_cannot_be_taken_back(here: Doorway) -> None:
+    await a_request(here)
+    before = here.door.get(ADMIN, CSR).document()
+    approved = {"type": "Approved", "status": "True", "reason": "Known", "message": "I know them"}
+    wanted = {**before, "spec": {**before["spec"], "signerName": "other.io/ca"}, "status": {"conditions": [approved], "certificate": "YQ=="}}
+    after = (await here.door.update(ADMIN, CSR, wanted, subresource="approval")).document()
+    assert after["spec"] == before["spec"] and after["status"] == {"conditions": [approved]}
+    with pytest.raises(Invalid) as caught:
+        await here.door.update(ADMIN, CSR, {**after, "status": {}}, subresource="approval")
+    assert 'may not remove a condition of type "Approved"' in caught.value.message
+    denied = {"type": "Denied", "status": "True"}
+    with pytest.raises(Invalid, match="mutually exclusive"):
+        await here.door.update(ADMIN, CSR, {**after, "status": {"conditions": [approved, denied]}}, subresource="approval")
+    issued = (await here.door.patch(ADMIN, CSR, PatchType.MERGE, {"status": {"certificate": "YQ=="}}, subresource="status")).document()
+    assert issued["status"] == {"conditions": [approved], "certificate": "YQ=="}
+
+
+@scenario
+async def test_containers_for_debugging_are_added_through_their_subresource_alone(here: Doorway) -> None:
+    ref = await here.pod("web", node="n1")
+    added = {"spec": {"ephemeralContainers": [{"name": "debug", "image": "busybox:1"}]}}
+    await here.door.patch(ADMIN, ref, PatchType.STRATEGIC, added)
+    assert "ephemeralContainers" not in here.door.get(ADMIN, ref).document()["spec"]
+    spec = (await here.door.patch(ADMIN, ref, PatchType.STRATEGIC, added, subresource="ephemeralcontainers")).document()["spec"]
+    assert spec["ephemeralContainers"][0]["terminationMessagePath"] == "/dev/termination-log" and spec["nodeName"] == "n1"
+    for change in ({"spec": {"ephemeralContainers": []}}, {"spec": {"ephemeralContainers": [{"name": "debug", "image": "other:1"}]}}):
+        with pytest.raises(Invalid, match="may not be removed or changed"):
+            await here.door.patch(ADMIN, ref, PatchType.MERGE, change, subresource="ephemeralcontainers")
+    twice = {"spec": {"ephemeralContainers": [*spec["ephemeralContainers"], {"name": "main", "image": "a:1"}]}}
+    with pytest.raises(Invalid) as caught:
+        await here.door.patch(ADMIN, ref, PatchType.MERGE, twice, subresource="ephemeralcontainers")
+    assert (caught.value.causes[0].field, caught.value.causes[0].message) == ("spec.ephemeralContainers[1].name", 'Duplicate value: "main"')
+
+
+@scenario
+async def test_the_scale_of_a_replicationcontroller_has_its_plain_selector(here: Doorway) -> None:
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
+    await here.door.create(ADMIN, "replicationcontrollers", "default", {"metadata": {"name": "rc"}, "spec": {"template": template}})
+    ref = Ref("replicationcontrollers", "rc", "default")
+    assert (await here.door.scale(ADMIN, ref))["status"] == {"replicas": 0, "selector": "app=web"}
+    await here.door.patch(ADMIN, ref, PatchType.MERGE, {"spec": {"replicas": 3}}, subresource="scale")
+    assert here.door.get(ADMIN, ref).document()["spec"]["replicas"] == 3
