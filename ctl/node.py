@@ -6,16 +6,18 @@ then may what ran there be started elsewhere, if it must never run twice.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import click
 
-from common.errors import Conflict, NotFound, Timeout
+from common.errors import Conflict, NotFound, Timeout, TooManyRequests
 from common.objects.node import TAINT_OUT_OF_SERVICE
 from ctl import output
 from ctl.client import Client, connected
 
 ATTEMPTS = 5
+EVICT_AGAIN_S = 5.0
 
 
 @click.group()
@@ -88,15 +90,29 @@ async def drain(client: Client, name: str, force: bool, grace_period: int | None
         raise click.ClickException(
             f"cannot delete pods that no controller will make anew (use --force to delete them): {', '.join(bare)}"
         )
-    for pod in leaving:
-        meta = pod["metadata"]
+    try:
+        async with asyncio.timeout(timeout or None):
+            for pod in leaving:
+                await _evict(client, pod, grace_period)
+    except TimeoutError:
+        raise Timeout(f"node {name}: not all of its pods could be evicted within {timeout:g} s") from None
+    await _until_gone(client, name, {pod["metadata"]["uid"]: _label(pod) for pod in leaving}, listed, timeout)
+    click.echo(f"node/{name} drained")
+
+
+async def _evict(client: Client, pod: dict[str, Any], grace_period: int | None) -> None:
+    """Asks again until the pod's disruption budget lets it go."""
+    meta = pod["metadata"]
+    while True:
         click.echo(f"evicting pod {_label(pod)}")
         try:
             await client.call("evict", name=meta["name"], namespace=meta["namespace"], grace_s=grace_period)
+            return
         except NotFound:
-            continue
-    await _until_gone(client, name, {pod["metadata"]["uid"]: _label(pod) for pod in leaving}, listed, timeout)
-    click.echo(f"node/{name} drained")
+            return
+        except TooManyRequests as error:
+            click.echo(f"pod {_label(pod)}: {error.message} Again in {EVICT_AGAIN_S:g} s.", err=True)
+        await asyncio.sleep(EVICT_AGAIN_S)
 
 
 async def _until_gone(client: Client, name: str, waiting: dict[str, str], listed: dict[str, Any], timeout_s: float) -> None:

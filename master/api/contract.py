@@ -270,8 +270,8 @@ class Door(Protocol):
         self, actor: Actor, resource: str, namespace: str, options: DeleteOptions, *, selection: Selection = Selection()
     ) -> list[Stored]: ...
 
-    async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> Stored:
-        """Delete a pod if its PodDisruptionBudget lets it go. Raises TooManyRequests when not now."""
+    async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
+        """As `delete`, of a pod, if its PodDisruptionBudget lets it go. Raises TooManyRequests when not now."""
 
     async def bind(self, actor: Actor, pod: Ref, node: str, *, uid: str, cause: Cause) -> Stored:
         """Set spec.nodeName once, with condition PodScheduled=True, in one write. Raises Conflict when it is set."""

@@ -195,7 +195,7 @@ class ApiDoor:
             deleted.append(versions.served(known, stored))
         return deleted
 
-    async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> Stored:
+    async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
         self._enter(actor, "create", ref, "eviction")
         return await self._evictor.evict(actor, ref, options)
 

@@ -78,8 +78,8 @@ class Evictor:
         self._remover = remover
         self._clock = clock
 
-    async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions) -> Stored:
-        """Raises NotFound, Conflict (a precondition), TooManyRequests (the budget)."""
+    async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions) -> tuple[Stored, bool]:
+        """The pod, and whether it is gone. Raises NotFound, Conflict (a precondition), TooManyRequests (the budget)."""
         pod = self._views.get(Pod, ref)
         if pod is not None and not is_free(pod):
             budgets = budgets_of(self._views, pod)
@@ -89,7 +89,7 @@ class Evictor:
                 )
             if budgets and _takes(pod, budgets[0]):
                 await self._take(pod, budgets[0].metadata.name, options)
-        return (await self._remover.delete(actor, PODS, ref, options=options))[0]
+        return await self._remover.delete(actor, PODS, ref, options=options)
 
     async def _take(self, pod: Pod, budget: str, options: DeleteOptions) -> None:
         why = f"pod {pod.metadata.name} is evicted"

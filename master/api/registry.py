@@ -56,8 +56,8 @@ class Resource(msgspec.Struct, frozen=True):
     prepare(new, old): in place, before defaulting: what the kind's strategy clears or keeps (old None on create).
     fields(document): what field selectors may ask for besides metadata.name and metadata.namespace.
     spec_paths: the top-level fields whose change raises metadata.generation (empty: generation is not kept).
-    stored: the key of the resource whose objects these are, in another version (`versions.py`); then only columns and fields are
-    this one's own. to_stored(document), from_stored(document): the conversions, pure.
+    stored: the key of the resource whose objects these are, in another version (`versions.py`); then columns and fields are this
+    one's own, and what it validates comes on top. to_stored(document), from_stored(document): the conversions, pure.
     """
 
     plural: str
@@ -153,10 +153,11 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "events", "Event", "event", short_names=("ev",), view=cluster.Event, columns=event.COLUMNS,
-        default=event.default, fields=event.fields,
+        default=event.default, validate=event.validate, fields=event.fields,
     ),
     Resource(
         "events", "Event", "event", group=EVENTS, short_names=("ev",), view=cluster.Event, fields=event.fields_v1,
+        validate=event.validate_v1,
         columns=converted(event.COLUMNS, event.to_core), stored="events", to_stored=event.to_core, from_stored=event.to_events_v1,
     ),
     Resource(

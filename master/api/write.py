@@ -192,6 +192,8 @@ class Writer:
         found = strict.missing_required(new, schema.for_kind(resource.api_version, resource.kind))
         if not found:
             found = rules.metadata(new) if resource.validate is None else resource.validate(new, old)
+            if target.served.stored and target.served.validate is not None:
+                found += target.served.validate(new, old)
         if old is not None:
             found += documents.new_finalizers(new, old)
         if found:

@@ -117,7 +117,7 @@ class Verbs:
         return {"gone": gone, "object": stored.document()}
 
     async def _evict(self, actor: Actor, args: calls.Evict) -> Document:
-        stored, gone = await self._door.delete(
+        stored, gone = await self._door.evict(
             actor, Ref("pods", args.name, args.namespace), contract.DeleteOptions(grace_s=args.grace_s)
         )
         return {"gone": gone, "object": stored.document()}

@@ -5,8 +5,12 @@ Events expire (the store's `expires`); `master/api/events.py` writes those of ou
 
 from __future__ import annotations
 
+from common.errors import FieldCause
 from master.api.contract import Document
+from master.api.kinds import rules
 from master.api.kinds.columns import Column, since
+
+MAX_WORD, MAX_NOTE = 128, 1024
 
 
 def _regarding(document: Document) -> Document:
@@ -49,6 +53,33 @@ COLUMNS = (
 def default(document: Document) -> None:
     if not document.get("type"):
         document["type"] = "Normal"
+
+
+def validate(new: Document, old: Document | None) -> list[FieldCause]:
+    """The stored form, however it came: an Event stands in the namespace of what it is about."""
+    found, namespace = rules.metadata(new), _regarding(new).get("namespace")
+    if namespace and namespace != new["metadata"].get("namespace"):
+        found.append(rules.invalid("involvedObject.namespace", namespace, "does not match event.namespace"))
+    return found
+
+
+def validate_v1(new: Document, old: Document | None) -> list[FieldCause]:
+    """What events.k8s.io/v1 asks for beyond that, when an Event is made: on the stored form, in its own names."""
+    if old is not None:
+        return []
+    found = [] if new.get("eventTime") else [rules.required("eventTime")]
+    needed = {"reportingController": "reportingComponent", "reportingInstance": "reportingInstance", "action": "action", "reason": "reason"}
+    for name, stored in needed.items():
+        value = new.get(stored) or ""
+        if not value:
+            found.append(rules.required(name))
+        elif len(value) > MAX_WORD and name != "reportingController":
+            found.append(rules.invalid(name, "", f"can have at most {MAX_WORD} characters"))
+    if len(new.get("message") or "") > MAX_NOTE:
+        found.append(rules.invalid("note", "", f"can have at most {MAX_NOTE} characters"))
+    if new.get("type") not in ("Normal", "Warning"):
+        found.append(rules.invalid("type", "", f"has invalid value: {new.get('type')}"))
+    return found
 
 
 def fields(document: Document) -> dict[str, str]:

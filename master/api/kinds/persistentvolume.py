@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.errors import FieldCause
 from master.api.contract import Document
-from master.api.kinds import claim, rules
+from master.api.kinds import claim, pod_spec, rules
 from master.api.kinds.columns import AGE, NAME, Column, at, plain
 
 RECLAIM = ("Delete", "Recycle", "Retain")
@@ -49,8 +49,7 @@ def default(document: Document) -> None:
     spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
     spec.setdefault("volumeMode", "Filesystem")
     document.setdefault("status", {}).setdefault("phase", "Pending")
-    if spec.get("hostPath") is not None:
-        spec["hostPath"].setdefault("type", "")
+    pod_spec.default_sources(spec)
     reference = spec.get("claimRef")
     if reference is not None:
         reference.setdefault("kind", "PersistentVolumeClaim")

@@ -89,14 +89,35 @@ def _default_http_get(action: Document) -> None:
         get.setdefault("scheme", "HTTP")
 
 
+_SOURCES: dict[str, Document] = {
+    "hostPath": {"type": ""},
+    "iscsi": {"iscsiInterface": "default"},
+    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "azureDisk": {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False},
+    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+}
+
+
+def default_sources(place: Document) -> None:
+    """What the sources of a pod's volume and of a PersistentVolume have in common."""
+    for name, values in _SOURCES.items():
+        if place.get(name) is not None:
+            for field, value in values.items():
+                place[name].setdefault(field, value)
+
+
 def _default_volume(volume: Document) -> None:
     if not any(key != "name" for key in volume):
         volume["emptyDir"] = {}
     for source in ("secret", "configMap", "downwardAPI", "projected"):
         if volume.get(source) is not None:
             volume[source].setdefault("defaultMode", 420)
-    if volume.get("hostPath") is not None:
-        volume["hostPath"].setdefault("type", "")
+    default_sources(volume)
+    claim = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
+    if claim is not None:
+        claim.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+    if volume.get("image") is not None and not volume["image"].get("pullPolicy"):
+        volume["image"]["pullPolicy"] = image_pull_policy(volume["image"].get("reference", ""))
     for item in (volume.get("downwardAPI") or {}).get("items") or ():
         if item.get("fieldRef") is not None:
             item["fieldRef"].setdefault("apiVersion", "v1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.errors import FieldCause
 from master.api.contract import Document
 from master.api.kinds import rules
-from master.api.kinds.columns import AGE, NAME, Column, at, boolean, plain
+from master.api.kinds.columns import AGE, NAME, Column, at, plain
 
 IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 RECLAIM = ("Delete", "Retain")
@@ -48,7 +48,7 @@ def validate_class(new: Document, old: Document | None) -> list[FieldCause]:
 
 
 def _flag(name: str, path: str, description: str) -> Column:
-    return Column(name, lambda d, now: boolean(at(d, path)), type="boolean", description=description)
+    return Column(name, lambda d, now: bool(at(d, path)), type="boolean", description=description)
 
 
 def _audiences(document: Document, now: float) -> str:

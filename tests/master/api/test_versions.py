@@ -106,6 +106,11 @@ def test_core_events_and_those_of_the_events_group_are_the_same_objects() -> Non
         core = here.door.get(ADMIN, at("events", "e")).document()
         assert (core["message"], core["involvedObject"]["name"], core["apiVersion"]) == ("somebody looked", "web", "v1")
         assert "note" not in core
+        with pytest.raises(Invalid) as caught:
+            bare = {"metadata": {"name": "f"}, "regarding": {"namespace": "elsewhere"}, "type": "Normal"}
+            await here.door.create(ADMIN, "events.events.k8s.io", "default", bare)
+        missing = ["eventTime", "reportingController", "reportingInstance", "action", "reason"]
+        assert [cause.field for cause in caught.value.causes] == ["involvedObject.namespace", *missing]
         for key, fields in (("events", "involvedObject.name=web,reason=Looked"), ("events.events.k8s.io", "regarding.name=web")):
             assert len((await here.door.list(ADMIN, key, "default", selection=Selection(fields=fields))).items) == 1
         with pytest.raises(BadRequest):

@@ -206,7 +206,7 @@ CASES = (
         defaults={"spec": {"attachRequired": True, "fsGroupPolicy": "ReadWriteOnceWithFSType", "podInfoOnMount": False,
                            "requiresRepublish": False, "seLinuxMount": False, "storageCapacity": False, "volumeLifecycleModes": ["Persistent"]}},
         columns="Name,AttachRequired,PodInfoOnMount,StorageCapacity,TokenRequests,RequiresRepublish,Modes,Age",
-        shown=("x", "true", "false", "false", "<unset>", "false", "Persistent"),
+        shown=("x", True, False, False, "<unset>", False, "Persistent"),
         bad=({"spec": {"volumeLifecycleModes": ["Eternal"]}}, "spec.volumeLifecycleModes", 'Unsupported value: "Eternal"'),
         fixed=({"spec": {"attachRequired": False}}, "spec.attachRequired", "Invalid value: false: field is immutable"),
     ),
