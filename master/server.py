@@ -33,6 +33,7 @@ from common.wire.zmq_transport import ZmqListener
 from master import credentials, pki
 from master.api import bootstrap
 from master.api.contract import Ref
+from master.api.crd.publisher import Publisher
 from master.api.door import ApiDoor
 from master.api.leases import NodeLeases
 from master.api.settings import DoorSettings
@@ -73,10 +74,12 @@ class Master:
     """A master without its fronts for people. `run()` until cancelled; the store is open before and closed after."""
 
     def __init__(
-        self, *, cluster_id: str, door: ApiDoor, controllers: Controllers, scheduler: Scheduler, dispatch: dispatch.Dispatch
-    ) -> None:
+        self, *, cluster_id: str, door: ApiDoor, publisher: Publisher, controllers: Controllers, scheduler: Scheduler,
+        dispatch: dispatch.Dispatch,
+    ) -> None:  # fmt: skip
         self.cluster_id = cluster_id
         self.door = door
+        self.publisher = publisher
         self.controllers = controllers
         self.scheduler = scheduler
         self.dispatch = dispatch
@@ -84,7 +87,8 @@ class Master:
     async def run(self) -> None:
         async with TaskGroup() as group:
             for name, run in (
-                ("controllers", self.controllers.run), ("scheduler", self.scheduler.run), ("dispatch", self.dispatch.run),
+                ("definitions", self.publisher.run), ("controllers", self.controllers.run), ("scheduler", self.scheduler.run),
+                ("dispatch", self.dispatch.run),
             ):  # fmt: skip
                 group.start(supervise(name, run), name=name)
 
@@ -100,12 +104,15 @@ async def compose(world: World, settings: Settings) -> Master:
         settings=DoorSettings(toleration_s=settings.eviction_s, event_ttl_s=settings.event_ttl_s),
     )  # fmt: skip
     await bootstrap.ensure(door)
+    publisher = Publisher(door, world.clock)
+    publisher.publish()
     system = door.views.get(Namespace, Ref("namespaces", "kube-system"))
     assert system is not None, "the bootstrap made it, and it cannot be deleted"
     cluster_id = system.metadata.uid
     return Master(
         cluster_id=cluster_id,
         door=door,
+        publisher=publisher,
         controllers=Controllers(
             door, world.clock,
             ControllerSettings(

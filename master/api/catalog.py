@@ -6,6 +6,7 @@ only as a whole (`add`), and counts its generations, so that whoever keeps somet
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from common.errors import NotFound
@@ -17,19 +18,31 @@ class Catalog:
     def __init__(self, resources: Sequence[Resource] = registry.RESOURCES) -> None:
         self._own = tuple(resources)
         self.generation = 0
+        self._waiting: list[asyncio.Future[None]] = []
         self._arrange(self._own)
 
     def _arrange(self, resources: tuple[Resource, ...]) -> None:
         self.resources = resources
         self._by_key = {resource.key: resource for resource in resources}
         self._by_kind = {(resource.api_version, resource.kind): resource for resource in resources}
-        self._by_path = {(resource.group, resource.version, resource.plural): resource for resource in resources}
-        self._served = {(resource.group, resource.version) for resource in resources}
+        self._by_path = {(resource.group, resource.version, resource.plural): resource for resource in resources if resource.served}
+        self._served = {(resource.group, resource.version) for resource in resources if resource.served}
 
     def add(self, custom: Sequence[Resource]) -> None:
         """These, and no other custom resources, are served from now on, beside the registry's own."""
         self.generation += 1
         self._arrange((*self._own, *custom))
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiting = []
+
+    async def changed(self, generation: int) -> None:
+        """Wait until this generation is over."""
+        while self.generation == generation:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
 
     def by_key(self, key: str) -> Resource | None:
         """key: `pods`, `deployments.apps`."""
@@ -41,6 +54,11 @@ class Catalog:
     def by_path(self, group: str, version: str, plural: str) -> Resource | None:
         return self._by_path.get((group, version, plural))
 
+    def custom(self, *, namespaced: bool = False) -> list[Resource]:
+        """The custom resources, each once, in the version that is stored; all, or those that live in namespaces."""
+        found = [resource for resource in self.resources[len(self._own) :] if not resource.stored]
+        return [resource for resource in found if resource.namespaced or not namespaced]
+
     def serves(self, group: str, version: str) -> bool:
         return (group, version) in self._served
 
@@ -48,7 +66,8 @@ class Catalog:
         """group → version → resources, in their order; the core group's name is empty."""
         found: dict[str, dict[str, list[Resource]]] = {}
         for resource in self.resources:
-            found.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+            if resource.served:
+                found.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
         return found
 
     def named(self, word: str) -> Resource:

@@ -41,6 +41,7 @@ class Role(enum.Enum):
     GARBAGE = "generic-garbage-collector"
     POD_GC = "pod-garbage-collector"
     SERVICE_ACCOUNT = "serviceaccount-controller"
+    DEFINITIONS = "customresourcedefinition-controller"
     DISRUPTION = "disruption-controller"
 
 

@@ -9,6 +9,7 @@ exactly when the documents are, which is how a write that changes nothing is rec
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from common.errors import BadRequest, FieldCause
 from master.api import faults
 from master.api.contract import Document
 from master.api.kinds import rules
-from master.api.registry import Resource
+from master.api.registry import ALL_BUT_STATUS, Resource
 
 _NEVER_STORED = ("managedFields", "selfLink", "resourceVersion")
 _NOT_ON_CREATE = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
@@ -129,8 +130,14 @@ def finish(new: Document, old: Document | None, resource: Resource) -> None:
         return
     if old is None:
         meta["generation"] = 1
-    elif any(new.get(path) != old.get(path) for path in resource.spec_paths):
+    elif any(new.get(path) != old.get(path) for path in _spec_paths(new, old, resource)):
         meta["generation"] = old["metadata"].get("generation", 0) + 1
+
+
+def _spec_paths(new: Document, old: Document, resource: Resource) -> Iterable[str]:
+    if resource.spec_paths != ALL_BUT_STATUS:
+        return resource.spec_paths
+    return (new.keys() | old.keys()) - {"metadata", "apiVersion", "kind", "status" if resource.subresource("status") else ""}
 
 
 def new_finalizers(new: Document, old: Document) -> list[FieldCause]:

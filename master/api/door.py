@@ -17,7 +17,7 @@ from typing import Any
 
 from common.clock import Clock, Rng
 from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
-from master.api import authz, faults, leases, proposals, schema, subresources, versions, why
+from master.api import authz, faults, leases, proposals, subresources, versions, why
 from master.api.authz import Access
 from master.api.catalog import Catalog
 from master.api.contract import (
@@ -42,16 +42,17 @@ async def _served_events(resource: Resource, events: AsyncIterator[Sequence[Watc
             yield [versions.served_event(resource, event) for event in batch]
 
 
-def _scaling(actor: Actor, resource: Resource, ref: Ref, *, options: WriteOptions, patched: bool = False) -> Target:
-    return Target(
-        actor, resource, ref, "patch" if patched else "update", subresource="scale", options=options, patched=patched, trusted=True
-    )
-
-
 def _target(catalog: Catalog, actor: Actor, verb: str, *, asked: Resource, ref: Ref, **more: Any) -> Target:
     """A write of what is stored, in the version that was asked for."""
     stored = catalog.by_key(asked.stored or asked.key)
     return Target(actor, stored or asked, versions.home(asked, ref), verb, asked=asked, **more)
+
+
+def _scaling(catalog: Catalog, actor: Actor, verb: str, *, asked: Resource, ref: Ref, options: WriteOptions) -> Target:
+    """A Scale is the same in all versions, so it is applied to what is stored."""
+    stored = catalog.by_key(asked.stored_key) or asked
+    home, patched = versions.home(asked, ref), verb == "patch"
+    return Target(actor, stored, home, verb, subresource="scale", options=options, patched=patched, trusted=True)
 
 
 class ApiDoor:
@@ -81,6 +82,8 @@ class ApiDoor:
         resource = self.catalog.by_key(ref.resource)
         if resource is None or (subresource and resource.subresource(subresource) is None):
             raise faults.no_resource()
+        if not subresource and verb not in resource.verbs:
+            raise faults.not_allowed()
         self.authorize(actor, Access(verb, resource, ref.namespace, ref.name, subresource))
         if verb in ("create", "update", "patch", "delete") and self._is_node_lease(ref.resource, ref.namespace):
             raise faults.forbidden(resource, ref.name, "leases of nodes are kept by the master itself")
@@ -152,7 +155,9 @@ class ApiDoor:
     ) -> Stored:
         known = self._enter(actor, "update", ref, subresource)
         if subresource == "scale":
-            return await subresources.update_scale(self._writer, _scaling(actor, known, ref, options=options), document)
+            return await subresources.update_scale(
+                self._writer, _scaling(self.catalog, actor, "update", asked=known, ref=ref, options=options), document
+            )
         target = _target(self.catalog, actor, "update", asked=known, ref=ref, subresource=subresource, options=options)
         return versions.served(known, await self._writer.change(target, lambda present: document))
 
@@ -161,14 +166,13 @@ class ApiDoor:
         subresource: str = "",
     ) -> Stored:  # fmt: skip
         known = self._enter(actor, "patch", ref, subresource)
-        if kind not in proposals.ACCEPTED:
-            raise UnsupportedMediaType(proposals.refusal())
+        if kind not in proposals.accepted(known):
+            raise UnsupportedMediaType(proposals.refusal(known))
         if subresource == "scale":
-            target = _scaling(actor, known, ref, options=options, patched=True)
+            target = _scaling(self.catalog, actor, "patch", asked=known, ref=ref, options=options)
             return await subresources.patch_scale(self._writer, target, kind=kind, body=body)
-        node = schema.for_kind(known.api_version, known.kind)
         target = _target(self.catalog, actor, "patch", asked=known, ref=ref, subresource=subresource, options=options, patched=True)
-        changed = await self._writer.change(target, lambda present: proposals.patched(kind, present, body, node))
+        changed = await self._writer.change(target, lambda present: proposals.patched(kind, present, body, known.node))
         return versions.served(known, changed)
 
     async def delete(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
@@ -208,10 +212,11 @@ class ApiDoor:
 
     async def scale(self, actor: Actor, ref: Ref) -> Document:
         known = self._enter(actor, "get", ref, "scale")
-        record = self._store.get(ref.key)
+        record = self._store.get(versions.home(known, ref).key)
         if record is None:
             raise faults.not_found(known, ref.name)
-        return subresources.scale_of(Stored(record.value, record.revision).document(), record.revision)
+        stored = self.catalog.by_key(known.stored_key) or known
+        return subresources.scale_of(stored, Stored(record.value, record.revision).document(), record.revision)
 
     # ----------------------------------------------- the master's own parts
 

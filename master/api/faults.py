@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common.errors import AlreadyExists, BadRequest, Conflict, FieldCause, Forbidden, Invalid, NotFound, TooLarge
+from common.errors import AlreadyExists, BadRequest, Conflict, FieldCause, Forbidden, Invalid, MethodNotAllowed, NotFound, TooLarge
 from master.api.registry import Resource
 
 STALE = "the object has been modified; please apply your changes to the latest version and try again"
@@ -20,6 +20,10 @@ def not_found(resource: Resource, name: str) -> NotFound:
 
 def no_resource() -> NotFound:
     return NotFound("the server could not find the requested resource")
+
+
+def not_allowed() -> MethodNotAllowed:
+    return MethodNotAllowed("the server does not allow this method on the requested resource")
 
 
 def already_exists(resource: Resource, name: str, *, terminating: bool = False) -> AlreadyExists:

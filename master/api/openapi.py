@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 
 from common import version as build
-from master.api import schema_source
+from master.api import proposals, schema_source
 from master.api.catalog import Catalog
 from master.api.registry import Resource, Subresource
 
 Json = dict[str, Any]
 
-PATCH_TYPES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json")
 DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 STATUS = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
 PATCH = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
@@ -61,7 +60,7 @@ _LOG = (
 
 def _paths_of_group(catalog: Catalog) -> dict[str, list[Resource]]:
     found: dict[str, list[Resource]] = {}
-    for resource in catalog.resources:
+    for resource in (resource for resource in catalog.resources if resource.served):
         path = f"apis/{resource.group}/{resource.version}" if resource.group else f"api/{resource.version}"
         found.setdefault(path, []).append(resource)
     return found
@@ -91,12 +90,46 @@ def document(catalog: Catalog, path: str) -> bytes | None:
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": build.KUBERNETES},
         "paths": paths,
-        "components": {"schemas": _schemas(names)},
+        "components": {"schemas": _schemas(names, _custom_definitions(resources))},
     }
     return msgspec.json.encode(content)
 
 
-def _schemas(names: set[str]) -> Json:
+OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+LIST_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
+
+
+def _names(resource: Resource) -> tuple[str, str]:
+    """Of the kind's definition and its list's. A custom kind's is its group's name turned round, as Kubernetes has it."""
+    if resource.custom is not None:
+        own = ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
+        return own, f"{own}List"
+    found = [schema_source.name_of(resource.group, resource.version, kind) for kind in (resource.kind, f"{resource.kind}List")]
+    assert found[0] is not None and found[1] is not None, resource.kind
+    return found[0], found[1]
+
+
+def _custom_definitions(resources: list[Resource]) -> Json:
+    """Those that no package has: of custom kinds and of their lists, with references as bare names."""
+    found: Json = {}
+    for resource in resources:
+        if resource.custom is None:
+            continue
+        own, listed = _names(resource)
+        schema, gvk = resource.custom.schema, {"group": resource.group, "version": resource.version}
+        head = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"$ref": OBJECT_META}}
+        found[own] = {
+            **schema, "properties": {**(schema.get("properties") or {}), **head},
+            "x-kubernetes-group-version-kind": [{**gvk, "kind": resource.kind}],
+        }  # fmt: skip
+        found[listed] = {
+            "type": "object", "required": ["items"], "x-kubernetes-group-version-kind": [{**gvk, "kind": f"{resource.kind}List"}],
+            "properties": {**head, "metadata": {"$ref": LIST_META}, "items": {"type": "array", "items": {"$ref": own}}},
+        }  # fmt: skip
+    return found
+
+
+def _schemas(names: set[str], custom: Json) -> Json:
     """The definitions with all that they refer to, in order of their names."""
     found: Json = {}
     left = sorted(names)
@@ -104,7 +137,8 @@ def _schemas(names: set[str]) -> Json:
         name = left.pop()
         if name in found:
             continue
-        found[name] = _referring(schema_source.definition(name), left)
+        source = custom[name] if name in custom else schema_source.definition(name)
+        found[name] = _referring(source, left)
     return dict(sorted(found.items()))
 
 
@@ -125,9 +159,7 @@ def _referring(part: Any, left: list[str]) -> Any:
 
 
 def _add_paths(paths: Json, root: str, resource: Resource, names: set[str]) -> None:
-    own = schema_source.name_of(resource.group, resource.version, resource.kind)
-    listed = schema_source.name_of(resource.group, resource.version, f"{resource.kind}List")
-    assert own is not None and listed is not None, resource.kind
+    own, listed = _names(resource)
     names |= {own, listed}
     everywhere = f"{root}/{resource.plural}"
     collection = f"{root}/namespaces/{{namespace}}/{resource.plural}" if resource.namespaced else everywhere
@@ -142,7 +174,7 @@ def _add_paths(paths: Json, root: str, resource: Resource, names: set[str]) -> N
     on_one = {
         "get": ("get", _operation("get", kind, own, ())),
         "update": ("put", _operation("put", kind, own, _ONE, body=own)),
-        "patch": ("patch", _operation("patch", kind, own, _ONE, body=PATCH, types=PATCH_TYPES)),
+        "patch": ("patch", _operation("patch", kind, own, _ONE, body=PATCH, types=_patch_types(resource))),
         "delete": ("delete", _operation("delete", kind, STATUS, _DELETE, body=DELETE_OPTIONS)),
     }
     for path, verbs, item in ((collection, on_all, False), (f"{collection}/{{name}}", on_one, True)):
@@ -166,10 +198,14 @@ def _subresource(resource: Resource, sub: Subresource, own: str, names: set[str]
     if "update" in sub.verbs:
         operations["put"] = _operation("put", kind, name, _ONE, body=name)
     if "patch" in sub.verbs:
-        operations["patch"] = _operation("patch", kind, name, _ONE, body=PATCH, types=PATCH_TYPES)
+        operations["patch"] = _operation("patch", kind, name, _ONE, body=PATCH, types=_patch_types(resource))
     if "create" in sub.verbs:
         operations["post"] = _operation("post", kind, name, _ONE, body=name)
     return operations
+
+
+def _patch_types(resource: Resource) -> tuple[str, ...]:
+    return tuple(kind.value for kind in proposals.accepted(resource))
 
 
 def _operation(

@@ -8,18 +8,21 @@ official OpenAPI documents (`schema.py`), by group, version and kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from common.errors import FieldCause
-from common.objects import cluster, meta, node, pod, policy, workloads
+from common.objects import cluster, customresource, meta, node, pod, policy, workloads
+from master.api import schema
 from master.api.contract import Document
 from master.api.kinds import (
     admissionregistration, apiservice, certificatesigningrequest, claim, classes, configs, controllerrevision, core, cronjob, daemonset,
     deployment, endpoints, event, horizontalpodautoscaler, job, networking, persistentvolume, poddisruptionbudget, quota, replicaset,
     replicationcontroller, service, statefulset, storage,
 )  # fmt: skip
+from master.api.kinds import customresource as definitions
 from master.api.kinds import namespace as namespace_kind
 from master.api.kinds import node as node_kind
 from master.api.kinds import pod as pod_kind
@@ -39,6 +42,27 @@ class Subresource(msgspec.Struct, frozen=True):
 
 
 READ_VERBS = ("get", "list")
+class Scaling(msgspec.Struct, frozen=True):
+    """Where a resource keeps what its scale subresource shows. selector: a field with a selector as text, or none."""
+
+    replicas: tuple[str, ...] = ("spec", "replicas")
+    status_replicas: tuple[str, ...] = ("status", "replicas")
+    selector: tuple[str, ...] = ()
+
+
+class Custom(Protocol):
+    """What a custom resource has in place of an official schema. node: the tree for merging by keys. schema: its OpenAPI schema."""
+
+    node: schema.Node
+    schema: Document
+
+    def decode(self, document: Document, *, mode: str, duplicates: Sequence[str]) -> tuple[Document, list[str]]:
+        """As `strict.check`."""
+
+
+ALL_BUT_STATUS = ("*",)
+"""As spec_paths: every change but one of the metadata or the status makes a new generation."""
+
 STATUS = Subresource("status")
 SCALE = Subresource("scale", kind="Scale", group="autoscaling", version="v1")
 
@@ -58,6 +82,8 @@ class Resource(msgspec.Struct, frozen=True):
     spec_paths: the top-level fields whose change raises metadata.generation (empty: generation is not kept).
     stored: the key of the resource whose objects these are, in another version (`versions.py`); then columns and fields are this
     one's own, and what it validates comes on top. to_stored(document), from_stored(document): the conversions, pure.
+    custom: what a definition says of a custom resource; None for the registry's own. served: False for one that is only stored.
+    scaling: with SCALE, where a custom resource keeps it.
     """
 
     plural: str
@@ -80,6 +106,9 @@ class Resource(msgspec.Struct, frozen=True):
     stored: str = ""
     to_stored: Callable[[Document], Document] | None = None
     from_stored: Callable[[Document], Document] | None = None
+    custom: Custom | None = None
+    served: bool = True
+    scaling: Scaling | None = None
 
     @property
     def key(self) -> str:
@@ -95,6 +124,11 @@ class Resource(msgspec.Struct, frozen=True):
     @property
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def node(self) -> schema.Node:
+        """The schema by which its documents are merged. Raises LookupError for a kind without one."""
+        return self.custom.node if self.custom is not None else schema.for_kind(self.api_version, self.kind)
 
     def subresource(self, name: str) -> Subresource | None:
         return next((sub for sub in self.subresources if sub.name == name), None)
@@ -326,6 +360,12 @@ RESOURCES: tuple[Resource, ...] = (
         "apiservices", "APIService", "apiservice", group="apiregistration.k8s.io", namespaced=False, categories=EXTENSIONS,
         subresources=(STATUS,), columns=apiservice.COLUMNS, default=apiservice.default, validate=apiservice.validate,
         prepare=apiservice.prepare,
+    ),
+    Resource(
+        "customresourcedefinitions", "CustomResourceDefinition", "customresourcedefinition", group="apiextensions.k8s.io",
+        namespaced=False, short_names=("crd", "crds"), categories=EXTENSIONS, view=customresource.CustomResourceDefinition,
+        subresources=(STATUS,), columns=definitions.COLUMNS, default=definitions.default, validate=definitions.validate,
+        prepare=definitions.prepare, spec_paths=("spec",),
     ),
 )  # fmt: skip
 

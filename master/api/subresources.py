@@ -6,6 +6,8 @@ functions that propose a change are pure; they copy what they change.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from common.clock import rfc3339
@@ -15,33 +17,48 @@ from master.api import documents, faults, schema, strict
 from master.api.contract import Document, PatchType, Stored
 from master.api.kinds import rules
 from master.api.proposals import patched
-from master.api.registry import SCALE, Resource
+from master.api.registry import SCALE, Resource, Scaling
 from master.api.write import Propose, Target, Writer
 
 SCALE_VERSION = f"{SCALE.group}/{SCALE.version}"
+WORKLOAD = Scaling()
+"""Where the workloads keep it."""
 
 
-def scale_of(document: Document, revision: int) -> Document:
+def scale_of(resource: Resource, document: Document, revision: int) -> Document:
     """The autoscaling/v1 Scale of a workload. revision 0: without a resourceVersion."""
-    of, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
+    of, paths = document["metadata"], resource.scaling or WORKLOAD
     about = {field: of[field] for field in ("name", "namespace", "uid", "creationTimestamp") if field in of}
     if revision:
         about["resourceVersion"] = str(revision)
-    chosen = spec.get("selector") or {}
-    if document.get("kind") == "ReplicationController":  # the one kind whose selector is a plain map
-        chosen = {"matchLabels": chosen}
-    selector = selectors.of(msgspec.convert(chosen, meta.LabelSelector))
     return {
         "metadata": about,
         "kind": SCALE.kind,
         "apiVersion": SCALE_VERSION,
-        "spec": {"replicas": spec.get("replicas", 0)},
-        "status": {"replicas": status.get("replicas", 0), "selector": selector.text()},
+        "spec": {"replicas": _at(document, paths.replicas, 0)},
+        "status": {"replicas": _at(document, paths.status_replicas, 0), "selector": _selector(resource, document)},
     }
 
 
-def stored_scale(stored: Stored) -> Stored:
-    return Stored(documents.encode(scale_of(documents.decode(stored.value), 0)), stored.revision)
+def _at(document: Document, path: tuple[str, ...], absent: Any) -> Any:
+    found: Any = document
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return absent if found is None else found
+
+
+def _selector(resource: Resource, document: Document) -> str:
+    """As text. A custom resource keeps it as text, where its definition says."""
+    if resource.scaling is not None:
+        return str(_at(document, resource.scaling.selector, "")) if resource.scaling.selector else ""
+    chosen = _at(document, ("spec", "selector"), {})
+    if document.get("kind") == "ReplicationController":  # the one kind whose selector is a plain map
+        chosen = {"matchLabels": chosen}
+    return selectors.of(msgspec.convert(chosen, meta.LabelSelector)).text()
+
+
+def stored_scale(resource: Resource, stored: Stored) -> Stored:
+    return Stored(documents.encode(scale_of(resource, documents.decode(stored.value), 0)), stored.revision)
 
 
 def _rescaled(target: Target, workload: Document, scale: Document) -> Document:
@@ -58,7 +75,13 @@ def _rescaled(target: Target, workload: Document, scale: Document) -> Document:
     replicas = (scale.get("spec") or {}).get("replicas", 0)
     if problems := rules.not_negative("spec.replicas", replicas):
         raise faults.invalid(SCALE.kind, SCALE.group, name, problems)
-    return {**workload, "spec": {**workload["spec"], "replicas": replicas}}
+    return _put(workload, (target.resource.scaling or WORKLOAD).replicas, replicas)
+
+
+def _put(document: Document, path: tuple[str, ...], value: Any) -> Document:
+    """A copy with another value at the path."""
+    name, *rest = path
+    return {**document, name: _put(document.get(name) or {}, tuple(rest), value) if rest else value}
 
 
 def _cleaned_scale(target: Target, document: Document) -> Document:
@@ -79,17 +102,17 @@ async def update_scale(writer: Writer, target: Target, document: Document) -> St
     def propose(workload: Document) -> Document:
         return _rescaled(target, workload, _cleaned_scale(target, document))
 
-    return stored_scale(await writer.change(target, propose))
+    return stored_scale(target.resource, await writer.change(target, propose))
 
 
 async def patch_scale(writer: Writer, target: Target, *, kind: PatchType, body: object) -> Stored:
     node = schema.for_kind(SCALE_VERSION, SCALE.kind)
 
     def propose(workload: Document) -> Document:
-        scale = scale_of(workload, int(workload["metadata"]["resourceVersion"]))
+        scale = scale_of(target.resource, workload, int(workload["metadata"]["resourceVersion"]))
         return _rescaled(target, workload, _cleaned_scale(target, patched(kind, scale, body, node)))
 
-    return stored_scale(await writer.change(target, propose))
+    return stored_scale(target.resource, await writer.change(target, propose))
 
 
 def binding(target: Target, node: str, *, uid: str, now: float) -> Propose:

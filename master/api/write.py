@@ -178,10 +178,13 @@ class Writer:
         served, options = target.served, target.options
         documents.check_kind(document, served)
         mode = options.field_validation if target.actor.role is Role.USER else strict.STRICT
-        node = schema.for_kind(served.api_version, served.kind)
-        cleaned, warnings = strict.check(
-            document, node, mode=mode, duplicates=options.duplicates, patched=target.patched
-        )
+        if served.custom is not None:
+            cleaned, warnings = served.custom.decode(document, mode=mode, duplicates=options.duplicates)
+        else:
+            node = schema.for_kind(served.api_version, served.kind)
+            cleaned, warnings = strict.check(
+                document, node, mode=mode, duplicates=options.duplicates, patched=target.patched
+            )
         if options.warnings is not None and not quiet:
             options.warnings.extend(warnings)
         documents.settle_kind(cleaned, served)
@@ -189,7 +192,8 @@ class Writer:
 
     def _validate(self, target: Target, new: Document, old: Document | None) -> None:
         resource = target.resource
-        found = strict.missing_required(new, schema.for_kind(resource.api_version, resource.kind))
+        official = resource.custom is None
+        found = strict.missing_required(new, schema.for_kind(resource.api_version, resource.kind)) if official else []
         if not found:
             found = rules.metadata(new) if resource.validate is None else resource.validate(new, old)
             if target.served.stored and target.served.validate is not None:

@@ -71,6 +71,8 @@ GRANTS: tuple[Grant, ...] = (
     Grant(Role.GARBAGE, ALL, ("metadata.finalizers", "metadata.ownerReferences"), delete=True),
     Grant(Role.POD_GC, "pods", delete=True),
     Grant(Role.DISRUPTION, "poddisruptionbudgets.policy", ("status.*",)),
+    Grant(Role.DEFINITIONS, "customresourcedefinitions.apiextensions.k8s.io", ("status.*", "metadata.finalizers"), delete=True),
+    Grant(Role.DEFINITIONS, ALL, delete=True),
     Grant(Role.SERVICE_ACCOUNT, "serviceaccounts", create=True),
     Grant(Role.SERVICE_ACCOUNT, "configmaps", ("data[ca.crt]",), create=True),
 )  # fmt: skip

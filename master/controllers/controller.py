@@ -56,6 +56,8 @@ Feedback = Callable[[ReadView, Ref, ObjectChange, meta.View | SteersmanError | N
 class Controller:
     """name: Kubernetes' own. wakes: for each resource, which keys a change of one of its objects wakes.
 
+    custom: the same for objects of every custom resource, whatever is defined.
+
     feedback: told of each change performed (with the new object of a create, None for the rest) or refused (with the
     error), it may answer with Events to emit.
     """
@@ -66,6 +68,7 @@ class Controller:
     reconcile: Callable[[ReadView, Ref, float], Outcome]
     workers: int = 2
     feedback: Feedback | None = None
+    custom: Waker | None = None
 
 
 def itself(view: ReadView, seen: Seen) -> list[Ref]:

@@ -136,5 +136,5 @@ def of_any(view: ReadView, seen: Seen) -> list[Ref]:
 
 CONTROLLER = Controller(
     "generic-garbage-collector", ACTOR,
-    {resource.key: of_any for resource in registry.KEPT if resource.key not in UNWATCHED}, reconcile, workers=4,
+    {resource.key: of_any for resource in registry.KEPT if resource.key not in UNWATCHED}, reconcile, workers=4, custom=of_any,
 )  # fmt: skip

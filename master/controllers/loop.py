@@ -65,6 +65,8 @@ class Loop:
             resource: [r for r in self._running if resource in r.controller.wakes] for resource in resources
         }
         self._unlisted = dict(resources)
+        self._custom = [running for running in self._running if running.controller.custom is not None]
+        self._following: dict[str, asyncio.Task[None]] = {}
         self._all_listed = asyncio.Event()
 
     @property
@@ -75,6 +77,8 @@ class Loop:
     async def run(self) -> None:
         try:
             async with TaskGroup() as group:
+                self._follow_custom(group)
+                group.start(supervise("controllers-custom", partial(self._watch_catalog, group)))
                 for resource in self._listening:
                     group.start(supervise(f"controllers-watch-{resource}", partial(self._follow, resource)))
                 await self._all_listed.wait()
@@ -100,6 +104,26 @@ class Loop:
                 log.info("watch-expired resource=%s next=list", resource)
             finally:
                 await batches.aclose()  # type: ignore[attr-defined]
+
+    async def _watch_catalog(self, group: TaskGroup) -> None:
+        while True:
+            await self._door.catalog.changed(self._generation)
+            self._follow_custom(group)
+
+    def _follow_custom(self, group: TaskGroup) -> None:
+        """One watch for each custom resource, while it is defined; the objects of one that is gone are forgotten."""
+        catalog = self._door.catalog
+        self._generation = catalog.generation
+        wanted = {resource.key: None for resource in catalog.custom()} if self._custom else {}
+        for resource in [resource for resource in self._following if resource not in wanted]:
+            self._following.pop(resource).cancel()
+            for ref in [ref for ref in self._seen if ref.resource == resource]:
+                self._look(ref)
+        for resource in wanted:
+            if resource not in self._following:
+                self._unlisted[resource] = None
+                watch = supervise(f"controllers-watch-{resource}", partial(self._follow, resource))
+                self._following[resource] = group.start(watch)
 
     def _observe(self, resource: str, event: WatchEvent) -> None:
         if event.type is EventType.BOOKMARK:
@@ -140,8 +164,10 @@ class Loop:
         if old is None and new is None:
             return
         seen = Seen(ref, old, new)
-        for running in self._listening[ref.resource]:
-            for key in running.controller.wakes[ref.resource](self._view, seen):
+        for running in self._listening.get(ref.resource, self._custom):
+            wake = running.controller.wakes.get(ref.resource, running.controller.custom)
+            assert wake is not None, "it listens"
+            for key in wake(self._view, seen):
                 running.queue.add(key)
 
     # ------------------------------------------------------------------- work

@@ -22,7 +22,7 @@ BATCH = 500
 LOOK_AGAIN_S = 5.0
 
 CONTENT = tuple(resource for resource in reversed(registry.KEPT) if resource.namespaced)
-"""Workloads before their pods, so that nobody makes them anew."""
+"""Workloads before their pods, so that nobody makes them anew. Custom resources, which may make workloads, go before all."""
 UNWATCHED = frozenset({"events"})
 """They come and go too often to be watched for this; an empty namespace is noticed on the next look."""
 
@@ -33,7 +33,8 @@ def reconcile(view: ReadView, key: Ref, now: float) -> Outcome:
         return NOTHING
     remaining: dict[str, int] = {}
     changes: list[ObjectChange] = []
-    for resource in CONTENT:
+    content = (*view.catalog.custom(namespaced=True), *CONTENT)
+    for resource in content:
         items = view.list(resource.view, resource.key, key.name)
         if items:
             remaining[resource.plural] = len(items)
@@ -46,7 +47,7 @@ def reconcile(view: ReadView, key: Ref, now: float) -> Outcome:
     if remaining:
         return Outcome(tuple(changes), LOOK_AGAIN_S if not changes else 0.001)
     left = [name for name in namespace.spec.finalizers if name != FINALIZER]
-    why = f"namespace {key.name} is empty: {counted(len(CONTENT), 'resource')} looked at"
+    why = f"namespace {key.name} is empty: {counted(len(content), 'resource')} looked at"
     finalize = PatchObject(
         key, {"spec": {"finalizers": left or None}}, cause(ACTOR, "Finalize", why, namespace), subresource="finalize",
         uid=namespace.metadata.uid,
@@ -64,4 +65,5 @@ def of_content(view: ReadView, seen: Seen) -> list[Ref]:
 CONTROLLER = Controller(
     "namespace-controller", ACTOR,
     {"namespaces": itself} | {resource.key: of_content for resource in CONTENT if resource.key not in UNWATCHED}, reconcile,
+    custom=of_content,
 )  # fmt: skip

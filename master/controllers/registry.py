@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.clock import Clock
 from master.api.contract import Door
 from master.controllers import (
-    deployment, disruption, garbage, namespace, node_ipam, node_lifecycle, pod_gc, replicaset, service_account, taint_eviction,
+    definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle, pod_gc, replicaset, service_account, taint_eviction,
 )  # fmt: skip
 from master.controllers.controller import Controller
 from master.controllers.loop import Loop
@@ -20,6 +20,7 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
         pod_gc.controller(settings),
         service_account.CONTROLLER,
         namespace.CONTROLLER,
+        definitions.CONTROLLER,
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
         disruption.CONTROLLER,

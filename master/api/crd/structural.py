@@ -19,7 +19,7 @@ from master.api.kinds.rules import forbidden, invalid, one_of, required
 JUNCTORS = ("allOf", "anyOf", "oneOf")
 TYPES = ("array", "boolean", "integer", "number", "object", "string")
 NOT_IN_JUNCTORS = ("default", "description", "title", "example", "nullable", values.PRESERVE, values.EMBEDDED)
-UNSUPPORTED = ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems", "deprecated", "id", "discriminator", "readOnly")
+UNSUPPORTED = ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems", "id")
 MAX_DEPTH = 64
 
 
@@ -83,7 +83,8 @@ def _shape(schema: Schema, path: str) -> Iterator[FieldCause]:
         if kind != "object":
             yield invalid(f"{path}.type", kind, "must be object if x-kubernetes-embedded-resource is true")
         if not schema.get("properties") and not schema.get(values.PRESERVE):
-            yield required(f"{path}.properties", "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields")
+            said = "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"
+            yield required(f"{path}.properties", said)
     if schema.get(values.PRESERVE) is False:
         yield invalid(f"{path}.{values.PRESERVE}", False, "must be true or undefined")
 
