@@ -19,11 +19,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import cel
 import msgspec
 
 from common.errors import FieldCause
-from master.api.crd import functions, values
+from master.api.crd import values
 from master.api.crd.values import Schema
 
 RULES = "x-kubernetes-validations"
@@ -39,12 +38,20 @@ _RESERVED = frozenset(
 REASONS = frozenset(("FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"))
 
 
+@functools.cache
+def _cel() -> Any:
+    """The library, loaded with the first rule: it brings a command line along, and 27 MB that most clusters need not pay."""
+    import cel
+
+    return cel
+
+
 @functools.lru_cache(maxsize=1024)
 def program(text: str) -> Any:
     """A compiled rule. Raises ValueError with the compiler's words."""
     if len(text) > MAX_RULE_CHARS:
         raise ValueError(f"the rule is longer than {MAX_RULE_CHARS} characters")
-    return cel.compile(text)
+    return _cel().compile(text)
 
 
 def check(new: Any, schema: Schema, path: str, *, old: Any) -> Iterator[FieldCause]:
@@ -94,6 +101,9 @@ def is_transition(text: str) -> bool:
 
 
 def _context(scope: _Scope, *, optional: bool) -> Any:
+    from master.api.crd import functions  # as the library: with the first rule
+
+    cel = _cel()
     context = cel.Context()
     functions.add_to(context)
     context.add_variable("self", scope.new)
@@ -162,7 +172,7 @@ def _typed(text: str, form: str) -> Any:
         found = datetime.datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
         return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
     if form == "duration":
-        return cel.evaluate("duration(text)", {"text": text})
+        return _cel().evaluate("duration(text)", {"text": text})
     return text
 
 
