@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from common import version as build
+from ctl.completion import completion
 from ctl.lab import lab
 from ctl.node import node
 from ctl.status import status, version
@@ -25,7 +26,7 @@ def cli(context: click.Context, config: str | None) -> None:
     context.obj = {"config": config}
 
 
-for command in (lab, node, status, token, version, why):
+for command in (completion, lab, node, status, token, version, why):
     cli.add_command(command)
 
 

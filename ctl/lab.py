@@ -19,6 +19,7 @@ import click
 
 from common.clock import SystemClock
 from common.errors import SteersmanError
+from ctl.completion import lab_hosts
 from lab.contract import Lab, LabSettings
 
 CLOCK = SystemClock()
@@ -187,7 +188,7 @@ def status() -> None:
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True})
-@click.argument("host")
+@click.argument("host", shell_complete=lab_hosts)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @_sentences
 def execute(host: str, command: tuple[str, ...]) -> None:
@@ -202,7 +203,7 @@ def fault() -> None:
 
 def _fault(name: str, words: str, done: str) -> None:
     @fault.command(name, help=words)
-    @click.argument("host")
+    @click.argument("host", shell_complete=lab_hosts)
     @_sentences
     def command(host: str) -> None:
         getattr(_open(), name)(host)
