@@ -1,4 +1,4 @@
-"""Namespace and Event, as the controllers and the event recorder read them."""
+"""Namespace, Event and PriorityClass, as the controllers, the event recorder and admission read them."""
 
 from __future__ import annotations
 
@@ -29,3 +29,10 @@ class Event(meta.View):
     count: int = 1
     first_timestamp: str | None = None
     last_timestamp: str | None = None
+
+
+class PriorityClass(meta.View):
+    metadata: meta.Meta
+    value: int = 0
+    global_default: bool = False
+    preemption_policy: str = "PreemptLowerPriority"

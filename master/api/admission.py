@@ -1,7 +1,8 @@
 """Admission: what the cluster, rather than the kind, has to say about a new or a deleted object.
 
 Kubernetes' names: NamespaceLifecycle (nothing new where a namespace is missing or going; the system's own stay),
-ServiceAccount (a pod that names none gets `default`), DefaultTolerationSeconds (how long a pod outlives the silence of its node).
+ServiceAccount (a pod that names none gets `default`), Priority (a class's name becomes its number), DefaultTolerationSeconds (how
+long a pod outlives the silence of its node).
 
 Reads the present namespace through views and changes only the new document, which its caller owns. The write itself is
 guarded with the namespace's revision, so that nothing is created behind the back of a namespace that is being emptied.
@@ -19,6 +20,10 @@ from master.store.contract import Guard
 
 PROTECTED = ("default", "kube-system", "kube-public", "kube-node-lease")
 NAMESPACES = BY_KEY["namespaces"]
+PODS = BY_KEY["pods"]
+PRIORITIES = "priorityclasses.scheduling.k8s.io"
+UNASKED = {"priority": 0, "PreemptionPolicy": "PreemptLowerPriority"}
+"""What a pod that says nothing has."""
 SIGNING_REQUESTS = "certificatesigningrequests.certificates.k8s.io"
 
 
@@ -67,6 +72,32 @@ def admit_pod(pod: Document, *, now: float, toleration_s: int | None) -> None:
     ]
     if added:
         spec["tolerations"] = [*standing, *added]
+
+
+def admit_priority(views: Views, pod: Document) -> None:
+    """In place, on a new and defaulted pod. Raises Forbidden for a class that does not exist, and for numbers that are not its own."""
+    spec = pod["spec"]
+    name = spec.get("priorityClassName") or ""
+    found = views.get(cluster.PriorityClass, Ref(PRIORITIES, name)) if name else _usual_priority(views)
+    if name and found is None:
+        raise faults.forbidden(PODS, pod["metadata"].get("name", ""), f"no PriorityClass with name {name} was found")
+    given = {"priority": spec["priority"], "PreemptionPolicy": spec["preemptionPolicy"]}
+    wanted = {"priority": 0, "PreemptionPolicy": UNASKED["PreemptionPolicy"]}
+    if found is not None:
+        wanted = {"priority": found.value, "PreemptionPolicy": found.preemption_policy}
+        spec["priorityClassName"] = found.metadata.name
+    for field, form in (("priority", "integer"), ("PreemptionPolicy", "string")):
+        if given[field] not in (UNASKED[field], wanted[field]):
+            why = f"the {form} value of {field} ({given[field]}) must not be provided in pod spec; priority admission controller "
+            why += f"computed {wanted[field]} from the given PriorityClass name"
+            raise faults.forbidden(PODS, pod["metadata"].get("name", ""), why)
+    spec["priority"], spec["preemptionPolicy"] = wanted["priority"], wanted["PreemptionPolicy"]
+
+
+def _usual_priority(views: Views) -> cluster.PriorityClass | None:
+    """The class of pods that name none; of several the lowest."""
+    usual = [each for each in views.list(cluster.PriorityClass, PRIORITIES) if each.global_default]
+    return min(usual, key=lambda each: each.value, default=None)
 
 
 def admit_request(request: Document, actor: Actor) -> None:

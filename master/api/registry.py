@@ -273,7 +273,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "priorityclasses", "PriorityClass", "priorityclass", group="scheduling.k8s.io", namespaced=False, short_names=("pc",),
-        columns=classes.PRIORITY_COLUMNS, default=classes.default_priority, validate=classes.validate_priority,
+        view=cluster.PriorityClass, columns=classes.PRIORITY_COLUMNS, default=classes.default_priority, validate=classes.validate_priority,
         spec_paths=("value",),
     ),
     Resource(

@@ -107,6 +107,7 @@ class Writer:
         if resource.default is not None:
             resource.default(new)
         if resource.key == "pods":
+            admission.admit_priority(self._views, new)
             admission.admit_pod(new, now=self._clock.now(), toleration_s=self._settings.toleration_s)
         elif resource.key == admission.SIGNING_REQUESTS:
             admission.admit_request(new, target.actor)

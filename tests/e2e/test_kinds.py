@@ -54,6 +54,11 @@ MADE: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
 )  # fmt: skip
 
 
+SPECS: dict[str, Any] = {}
+"""What one kubectl made, to compare with what the next makes: JSON and protobuf say the same."""
+SAME = ("cronjob/often", "quota/small", "pdb/keep", "ingress/web", "deployment/web", "hpa/web", "service/headless")
+
+
 def value_at(document: Any, path: str) -> Any:
     for word in path.split("."):
         document = document[int(word)] if isinstance(document, list) else document[word]
@@ -65,6 +70,8 @@ def test_every_imperative_create(kubectl: Kubectl) -> None:
         kubectl(*command)
         made = kubectl.json("get", name)
         assert {path: value_at(made, path) for path in expected} == expected, name
+        if name in SAME:
+            assert made["spec"] == SPECS.setdefault(name, made["spec"])
     again = kubectl("create", "priorityclass", f"high{kubectl.namespace}", "--value=1000", "--description=first", "--preemption-policy=Never")
     assert "created" in again
     made = kubectl.json("get", "pc", f"high{kubectl.namespace}")
@@ -169,3 +176,9 @@ def test_events_of_both_groups_are_the_same(kubectl: Kubectl) -> None:
     assert kubectl.json("get", "events", "e")["message"] == "somebody looked"
     assert kubectl("explain", "cronjob.spec.schedule").find("Cron format") > 0
     assert "autoscaling/v1" in kubectl("api-versions") and "events.k8s.io/v1" in kubectl("api-versions")
+
+
+def test_a_namespace_goes_with_all_that_is_in_it(kubectl: Kubectl) -> None:
+    assert kubectl("get", "cj,jobs,quota,pdb,ing,hpa,events", "-o", "name").split()
+    kubectl("delete", "namespace", kubectl.namespace, "--timeout=20s")
+    assert "NotFound" in kubectl.fails("get", "namespace", kubectl.namespace)
