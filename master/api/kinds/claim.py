@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from common.errors import FieldCause
 from master.api.contract import Document
 from master.api.kinds import rules
@@ -28,24 +30,17 @@ def _phase(document: Document, now: float) -> str:
     return "Terminating" if document["metadata"].get("deletionTimestamp") else at(document, "status.phase") or ""
 
 
-def _held(path: str, text: str = "") -> Column:
-    """Capacity and access modes count once a volume is bound."""
-
-    def cell(document: Document, now: float) -> str:
-        if not at(document, "spec.volumeName"):
-            return ""
-        value = at(document, path)
-        return modes_text(value) if path == "status.accessModes" else str((value or {}).get("storage", "0"))
-
-    return Column("Access Modes" if path == "status.accessModes" else "Capacity", cell, description=text)
+def _held(name: str, text: Callable[[Document], str], description: str) -> Column:
+    """What counts only once a volume is bound."""
+    return Column(name, lambda d, now: text(d) if at(d, "spec.volumeName") else "", description=description)
 
 
 COLUMNS = (
     NAME,
     Column("Status", _phase, description="Whether a volume is bound to it."),
     plain("Volume", "spec.volumeName", "The volume."),
-    _held("status.capacity", "How large the volume is."),
-    _held("status.accessModes", "How the volume may be mounted."),
+    _held("Capacity", lambda d: str(at(d, "status.capacity.storage") or "0"), "How large the volume is."),
+    _held("Access Modes", lambda d: modes_text(at(d, "status.accessModes")), "How the volume may be mounted."),
     Column("StorageClass", lambda d, now: class_of(d), description="The class of storage that it asks for."),
     plain("VolumeAttributesClass", "spec.volumeAttributesClassName", "The class of the volume's attributes.", absent="<unset>"),
     AGE,

@@ -20,14 +20,14 @@ def _condition(document: Document, name: str) -> bool:
     return any(c.get("type") == name and c.get("status") == "True" for c in conditions)
 
 
-def _status(document: Document, now: float) -> str:
-    for name, text in (
-        ("Complete", "Complete"), ("Failed", "Failed"), ("Suspended", "Suspended"),
-        ("FailureTarget", "FailureTarget"), ("SuccessCriteriaMet", "SuccessCriteriaMet"),
-    ):  # fmt: skip
-        if _condition(document, name):
-            return text
-    return "Terminating" if document["metadata"].get("deletionTimestamp") else "Running"
+def status_text(document: Document) -> str:
+    """The STATUS column: the first of these that holds."""
+    going = bool(document["metadata"].get("deletionTimestamp"))
+    ended = next((name for name in ("Complete", "Failed") if _condition(document, name)), None)
+    if ended or going:
+        return ended or "Terminating"
+    waiting = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
+    return next((name for name in waiting if _condition(document, name)), "Running")
 
 
 def _completions(document: Document, now: float) -> str:
@@ -46,7 +46,7 @@ def _duration(document: Document, now: float) -> str:
 
 COLUMNS = (
     NAME,
-    Column("Status", _status, description="How it stands."),
+    Column("Status", lambda d, now: status_text(d), description="How it stands."),
     Column("Completions", _completions, description="How many pods have succeeded, of how many wanted."),
     Column("Duration", _duration, description="How long it ran, or has run so far."),
     AGE,
