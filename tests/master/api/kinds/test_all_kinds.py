@@ -168,7 +168,7 @@ def test_any_document_is_stored_as_it_is_read_or_is_the_callers_fault(resource: 
         node, fields={k: v for k, v in node.fields.items() if k not in own}, required=tuple(k for k in node.required if k not in own)
     )
 
-    @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(documents(plain), st.sampled_from(["x", "10.0.0.1", "v1.web"]), st.booleans())
     def check(content: Json, name: str, sound: bool) -> None:
         """sound: something about a document that would be accepted."""
