@@ -128,10 +128,12 @@ class Selection(msgspec.Struct, frozen=True):
 class WriteOptions(msgspec.Struct, frozen=True):
     """dry_run: everything but the store's write. field_validation: Strict, Warn or Ignore; warnings are appended to
     `warnings` (a list the front owns) for `Warning:` headers. rule/why/revision: the Cause, for internal callers.
+    field_manager: who owns what this writes; an apply must name it. force: an apply takes fields from their owners.
     duplicates: paths of duplicate fields that decoding the body found (`body.Body.duplicates`), for `strict.check`."""
 
     dry_run: bool = False
     field_manager: str = ""
+    force: bool = False
     field_validation: str = "Ignore"
     cause: Cause | None = None
     warnings: list[str] | None = None
@@ -262,6 +264,12 @@ class Door(Protocol):
         subresource: str = "",
     ) -> Stored:  # fmt: skip
         """Retried by itself on a lost race unless the patch carries a resourceVersion."""
+
+    async def apply(
+        self, actor: Actor, ref: Ref, document: Any, options: WriteOptions = WriteOptions(), *, subresource: str = ""
+    ) -> tuple[Stored, bool]:
+        """Server-side apply: the object, and whether it was made now. Raises Conflict with a cause for each field that
+        somebody else owns, unless options.force."""
 
     async def delete(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
         """The object, and whether it is gone (False: it waits for grace, finalizers or dependents). Idempotent

@@ -18,7 +18,7 @@ _KEYED_LISTS = {"status.conditions": "type", "spec.taints": "key"}
 SYSTEM = frozenset(
     {
         "apiVersion", "kind", "metadata.generation", "metadata.resourceVersion", "metadata.deletionTimestamp",
-        "metadata.deletionGracePeriodSeconds", "metadata.uid", "metadata.creationTimestamp",
+        "metadata.deletionGracePeriodSeconds", "metadata.uid", "metadata.creationTimestamp", "metadata.managedFields",
     }
 )  # fmt: skip
 """What the API writes by itself along with any write."""

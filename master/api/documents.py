@@ -21,10 +21,10 @@ from master.api.contract import Document
 from master.api.kinds import rules
 from master.api.registry import ALL_BUT_STATUS, Resource
 
-_NEVER_STORED = ("managedFields", "selfLink", "resourceVersion")
+_NEVER_STORED = ("selfLink", "resourceVersion")
 _NOT_ON_CREATE = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _SYSTEM = ("name", "namespace", *_NOT_ON_CREATE)
-_DROPPED_WHEN_EMPTY = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
+_DROPPED_WHEN_EMPTY = ("labels", "annotations", "finalizers", "ownerReferences", "generateName", "managedFields")
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 MAX_GENERATED_PREFIX = 58
@@ -65,7 +65,6 @@ def settle_kind(document: Document, resource: Resource) -> None:
     """In place: kind and apiVersion, and metadata as a place of its own without what is never stored."""
     document["kind"], document["apiVersion"] = resource.kind, resource.api_version
     meta = document.setdefault("metadata", {})
-    meta.pop("managedFields", None)
     meta.pop("selfLink", None)
 
 

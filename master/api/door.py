@@ -17,7 +17,7 @@ from typing import Any
 
 from common.clock import Clock, Rng
 from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
-from master.api import authz, faults, leases, proposals, subresources, versions, why
+from master.api import applying, authz, faults, leases, proposals, subresources, versions, why
 from master.api.authz import Access
 from master.api.catalog import Catalog
 from master.api.contract import (
@@ -168,12 +168,25 @@ class ApiDoor:
         known = self._enter(actor, "patch", ref, subresource)
         if kind not in proposals.accepted(known):
             raise UnsupportedMediaType(proposals.refusal(known))
+        if kind is PatchType.APPLY:
+            return (await self.apply(actor, ref, body, options, subresource=subresource))[0]
         if subresource == "scale":
             target = _scaling(self.catalog, actor, "patch", asked=known, ref=ref, options=options)
             return await subresources.patch_scale(self._writer, target, kind=kind, body=body)
         target = _target(self.catalog, actor, "patch", asked=known, ref=ref, subresource=subresource, options=options, patched=True)
         changed = await self._writer.change(target, lambda present: proposals.patched(kind, present, body, known.node))
         return versions.served(known, changed)
+
+    async def apply(
+        self, actor: Actor, ref: Ref, document: Any, options: WriteOptions = WriteOptions(), *, subresource: str = ""
+    ) -> tuple[Stored, bool]:
+        known = self._enter(actor, "patch", ref, subresource)
+        target = _target(self.catalog, actor, "patch", asked=known, ref=ref, subresource=subresource, options=options, patched=True)
+
+        def may_create() -> None:
+            self.authorize(actor, Access("create", known, ref.namespace, ref.name))
+
+        return await applying.apply(self._writer, target, document, may_create=may_create)
 
     async def delete(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
         asked = self._enter(actor, "delete", ref)

@@ -28,6 +28,7 @@ _ONE = (
     ("fieldValidation", "string", "Ignore, Warn or Strict: what happens to unknown and duplicate fields."),
     ("dryRun", "string", "All: process everything, store nothing."),
 )
+_FORCE = (("force", "boolean", "Of an apply: take fields from those who own them."),)
 _LIST = (
     ("labelSelector", "string", "Restrict the list by labels."),
     ("fieldSelector", "string", "Restrict the list by fields."),
@@ -174,7 +175,7 @@ def _add_paths(paths: Json, root: str, resource: Resource, names: set[str]) -> N
     on_one = {
         "get": ("get", _operation("get", kind, own, ())),
         "update": ("put", _operation("put", kind, own, _ONE, body=own)),
-        "patch": ("patch", _operation("patch", kind, own, _ONE, body=PATCH, types=_patch_types(resource))),
+        "patch": ("patch", _operation("patch", kind, own, _ONE + _FORCE, body=PATCH, types=_patch_types(resource))),
         "delete": ("delete", _operation("delete", kind, STATUS, _DELETE, body=DELETE_OPTIONS)),
     }
     for path, verbs, item in ((collection, on_all, False), (f"{collection}/{{name}}", on_one, True)):
@@ -198,7 +199,7 @@ def _subresource(resource: Resource, sub: Subresource, own: str, names: set[str]
     if "update" in sub.verbs:
         operations["put"] = _operation("put", kind, name, _ONE, body=name)
     if "patch" in sub.verbs:
-        operations["patch"] = _operation("patch", kind, name, _ONE, body=PATCH, types=_patch_types(resource))
+        operations["patch"] = _operation("patch", kind, name, _ONE + _FORCE, body=PATCH, types=_patch_types(resource))
     if "create" in sub.verbs:
         operations["post"] = _operation("post", kind, name, _ONE, body=name)
     return operations

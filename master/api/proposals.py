@@ -9,8 +9,8 @@ from master.api.contract import Document, PatchType
 from master.api.registry import Resource
 from master.api.schema import Node
 
-OF_OFFICIAL = (PatchType.JSON, PatchType.MERGE, PatchType.STRATEGIC)
-OF_CUSTOM = (PatchType.JSON, PatchType.MERGE)
+OF_OFFICIAL = (PatchType.JSON, PatchType.MERGE, PatchType.STRATEGIC, PatchType.APPLY)
+OF_CUSTOM = (PatchType.JSON, PatchType.MERGE, PatchType.APPLY)
 """As in Kubernetes: strategic merge needs the merge keys of official types."""
 
 
@@ -19,7 +19,8 @@ def accepted(resource: Resource) -> tuple[PatchType, ...]:
 
 
 def patched(kind: PatchType, document: Document, body: Any, node: Node) -> Document:
-    """Neither argument is changed; the result may share parts with both. Raises BadRequest, Invalid."""
+    """Neither argument is changed; the result may share parts with both. An apply is another way (`applying.py`).
+    Raises BadRequest, Invalid."""
     match kind:
         case PatchType.JSON:
             return patch.json_patch(document, body)

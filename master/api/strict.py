@@ -72,20 +72,25 @@ def check(
     field "spec.foo"`). patched: the document is the result of a patch; then, as in Kubernetes, Invalid is raised, with
     the cause at field `patch`.
     """
+    cleaned, unknown = clean(document, node, patched=patched)
+    if mode == IGNORE or not (unknown or duplicates):
+        return cleaned, []
+    said = [f'duplicate field "{path}"' for path in duplicates]
+    said += [f'unknown field "{path}"' for path in unknown]
+    if mode == STRICT:
+        raise _refusal(document, node, "strict decoding error: " + ", ".join(said[:MAX_REPORTED]), patched=patched)
+    return cleaned, said[:MAX_REPORTED]
+
+
+def clean(document: Document, node: Node, *, patched: bool = False) -> tuple[Document, list[str]]:
+    """The cleaned copy, and the paths of the unknown fields. Raises BadRequest or Invalid for a wrong type, as `check`."""
     unknown: list[Path] = []
     try:
         if not isinstance(document, dict):
             raise _Mismatch(f"json: cannot unmarshal {_word(document)} into Go value of type {_go(node)}")
-        cleaned = _object(document, node, None, unknown)
+        return _object(document, node, None, unknown), [_text(path) for path in unknown]
     except _Mismatch as error:
         raise _refusal(document, node, str(error), patched=patched) from None
-    if mode == IGNORE or not (unknown or duplicates):
-        return cleaned, []
-    said = [f'duplicate field "{path}"' for path in duplicates]
-    said += [f'unknown field "{_text(path)}"' for path in unknown]
-    if mode == STRICT:
-        raise _refusal(document, node, "strict decoding error: " + ", ".join(said[:MAX_REPORTED]), patched=patched)
-    return cleaned, said[:MAX_REPORTED]
 
 
 def missing_required(document: Document, node: Node) -> list[FieldCause]:

@@ -84,7 +84,7 @@ def _put(document: Document, path: tuple[str, ...], value: Any) -> Document:
     return {**document, name: _put(document.get(name) or {}, tuple(rest), value) if rest else value}
 
 
-def _cleaned_scale(target: Target, document: Document) -> Document:
+def cleaned_scale(target: Target, document: Document) -> Document:
     options = target.options
     if isinstance(document, dict) and document.get("kind") not in (None, "", SCALE.kind):
         raise BadRequest(f"cannot convert a {document['kind']} into a {SCALE.kind} of {SCALE_VERSION}")
@@ -100,7 +100,7 @@ def _cleaned_scale(target: Target, document: Document) -> Document:
 
 async def update_scale(writer: Writer, target: Target, document: Document) -> Stored:
     def propose(workload: Document) -> Document:
-        return _rescaled(target, workload, _cleaned_scale(target, document))
+        return _rescaled(target, workload, cleaned_scale(target, document))
 
     return stored_scale(target.resource, await writer.change(target, propose))
 
@@ -110,7 +110,7 @@ async def patch_scale(writer: Writer, target: Target, *, kind: PatchType, body: 
 
     def propose(workload: Document) -> Document:
         scale = scale_of(target.resource, workload, int(workload["metadata"]["resourceVersion"]))
-        return _rescaled(target, workload, _cleaned_scale(target, patched(kind, scale, body, node)))
+        return _rescaled(target, workload, cleaned_scale(target, patched(kind, scale, body, node)))
 
     return stored_scale(target.resource, await writer.change(target, propose))
 

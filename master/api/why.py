@@ -19,7 +19,7 @@ from master.api.registry import BY_KEY
 from master.store.contract import Change, Store
 
 MAX_PATHS = 12
-_FOLLOWS = ("metadata.generation", "metadata.deletionGracePeriodSeconds")
+_FOLLOWS = ("metadata.generation", "metadata.deletionGracePeriodSeconds", "metadata.managedFields")
 """What changes only along with something else that says more."""
 
 

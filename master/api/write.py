@@ -13,13 +13,15 @@ unless the client tied its write to a revision. Deletion is in `remove.py`; a wr
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from common.clock import Clock, Rng
 from common.errors import AlreadyExists, Conflict, FieldCause
 from common.errors import NotFound as StoreNotFound
-from master.api import admission, causes, deletion, documents, faults, schema, strict, versions, writers
+from master.api import admission, causes, deletion, documents, faults, schema, strict, tracking, versions, writers
+from master.api.apply import updater
 from master.api.contract import Actor, Document, Ref, Role, Stored, Views, WriteOptions
 from master.api.kinds import rules
 from master.api.registry import Resource
@@ -33,7 +35,8 @@ Propose = Callable[[Document], Document]
 class Target(msgspec.Struct, frozen=True):
     """One write under way: who, what, by which verb. patched: refusals are worded as of a patch.
     trusted: the wanted document is the API's own work (scale, binding), not to be decoded strictly again.
-    asked: the resource in the client's version, when that is not the stored one."""
+    asked: the resource in the client's version, when that is not the stored one.
+    applied: the wanted document is the outcome of an apply, which has settled its managedFields."""
 
     actor: Actor
     resource: Resource
@@ -44,6 +47,7 @@ class Target(msgspec.Struct, frozen=True):
     patched: bool = False
     trusted: bool = False
     asked: Resource | None = None
+    applied: bool = False
 
     @property
     def served(self) -> Resource:
@@ -97,6 +101,7 @@ class Writer:
         """The new object as it will be stored. Raises Invalid and all the refusals of a create."""
         resource, rng = target.resource, self._rng
         new = self._cleaned(target, document, quiet=quiet)
+        given = new["metadata"].pop("managedFields", None)
         documents.settle_namespace(new, resource, target.ref.namespace)
         suffix = "" if new["metadata"].get("name") else rng.suffix(documents.SUFFIX_LENGTH)
         documents.begin(new, suffix=suffix, uid=rng.uuid(), now=self._clock.now())
@@ -113,6 +118,7 @@ class Writer:
             admission.admit_request(new, target.actor)
         self._validate(target, new, None)
         documents.finish(new, None, resource)
+        self._track(target, None, new, given=given)
         self._check_writer(target, None, new)
         return new
 
@@ -157,6 +163,7 @@ class Writer:
         wanted = proposed if target.trusted else self._cleaned(target, proposed, quiet=quiet)
         documents.settle_namespace(wanted, resource, target.ref.namespace)
         documents.check_name(wanted, name)
+        given = wanted["metadata"].pop("managedFields", None)
         if documents.resource_version(wanted) not in (None, revision):
             raise faults.conflict(resource, name)
         uid, standing = wanted["metadata"].get("uid"), old["metadata"].get("uid")
@@ -167,6 +174,7 @@ class Writer:
             resource.default(new)
         self._validate(target, new, old)
         documents.finish(new, old, resource)
+        self._track(target, old, new, given=given)
         if target.subresource == "binding":
             _keep_generation(new, old)
         self._check_writer(target, old, new)
@@ -206,6 +214,22 @@ class Writer:
 
     def _invalid(self, target: Target, new: Document, found: list[FieldCause]) -> Exception:
         return faults.invalid(target.resource.kind, target.resource.group, new["metadata"].get("name", ""), found)
+
+    def _track(self, target: Target, old: Document | None, new: Document, *, given: Any) -> None:
+        """In place: who owns which fields now."""
+        if target.applied and old is not None:
+            tracking.settle_times(old, new, given or [])
+        elif target.applied:
+            new["metadata"]["managedFields"] = given
+        else:
+            change = self.change_of(target, target.resource)
+            tracking.settle(old, new, given, actor=target.actor, change=change)
+
+    def change_of(self, target: Target, resource: Resource) -> updater.Change:
+        """In terms of the resource's version: what is applied is so in the client's, all else is told from what is stored."""
+        return tracking.change_of(
+            target.actor, resource, subresource=target.subresource, options=target.options, now=self._clock.now()
+        )
 
     def _check_writer(self, target: Target, old: Document | None, new: Document) -> None:
         actor, resource = target.actor, target.resource

@@ -144,14 +144,40 @@ def for_write(query: Query, *, user_agent: str, kind: str, warnings: list[str]) 
             causes=(FieldCause("FieldValueNotSupported", message, "fieldValidation"),), group="meta.k8s.io", kind=kind,
         )  # fmt: skip
     manager = query.get("fieldManager", "")
-    if len(manager) > 128:
-        raise BadRequest("fieldManager must be 128 characters or fewer")
+    if problem := _manager_problem(manager):
+        raise Invalid(
+            f'{kind}.meta.k8s.io "" is invalid: fieldManager: {problem.message}',
+            causes=(problem,), group="meta.k8s.io", kind=kind,
+        )  # fmt: skip
     return WriteOptions(
         dry_run=_dry_run(_dry_run_asked(query), kind),
         field_manager=manager or user_agent.partition("/")[0][:128],
         field_validation=mode,
         warnings=warnings,
     )
+
+
+def for_apply(query: Query, options: WriteOptions) -> WriteOptions:
+    """An apply names its manager itself, and may take fields by force."""
+    return msgspec.structs.replace(options, field_manager=query.get("fieldManager", ""), force=flag(query, "force"))
+
+
+def check_no_force(query: Query) -> None:
+    """Only an apply has a force. Raises Invalid."""
+    if "force" in query:
+        cause = FieldCause("FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force")
+        raise Invalid(
+            f'PatchOptions.meta.k8s.io "" is invalid: force: {cause.message}', causes=(cause,), group="meta.k8s.io", kind="PatchOptions"
+        )
+
+
+def _manager_problem(manager: str) -> FieldCause | None:
+    if len(manager) > 128:
+        return FieldCause("FieldValueTooLong", "Too long: may not be more than 128 bytes", "fieldManager")
+    if not manager.isprintable():
+        shown = msgspec.json.encode(manager).decode()
+        return FieldCause("FieldValueInvalid", f"Invalid value: {shown}: should only contain printable characters", "fieldManager")
+    return None
 
 
 class _Preconditions(msgspec.Struct):

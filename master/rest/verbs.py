@@ -201,10 +201,11 @@ class Verbs:
         return await self._object(call, stored, warnings=options.warnings)
 
     async def _patch(self, call: Call) -> web.Response:
-        stored, options = await self._patched(call)
-        return await self._object(call, stored, warnings=options.warnings)
+        stored, options, made = await self._patched(call)
+        return await self._object(call, stored, code=201 if made else 200, warnings=options.warnings)
 
-    async def _patched(self, call: Call) -> tuple[Stored, WriteOptions]:
+    async def _patched(self, call: Call) -> tuple[Stored, WriteOptions, bool]:
+        """The object, and whether it was made by this (by an apply)."""
         media = call.request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
         kind = _PATCHES.get(media)
         if kind is None:
@@ -214,10 +215,13 @@ class Verbs:
         options = self._options(call, "PatchOptions")
         read_body = await read_document(call, find_duplicates=options.field_validation != "Ignore")
         options = msgspec.structs.replace(options, duplicates=read_body.duplicates)
-        stored = await self._door.patch(
-            call.actor, call.route.ref, kind, read_body.document, options, subresource=call.route.subresource
-        )
-        return stored, options
+        document, ref, subresource = read_body.document, call.route.ref, call.route.subresource
+        if kind is PatchType.APPLY:
+            options = query.for_apply(call.query, options)
+            stored, made = await self._door.apply(call.actor, ref, document, options, subresource=subresource)
+            return stored, options, made
+        query.check_no_force(call.query)
+        return await self._door.patch(call.actor, ref, kind, document, options, subresource=subresource), options, False
 
     async def _delete_options(self, call: Call) -> DeleteOptions:
         raw = await read(call.request)
@@ -252,7 +256,7 @@ class Verbs:
         return await reply.json(call.request, stored.json(), warnings=options.warnings or ())
 
     async def _patch_scale(self, call: Call) -> web.Response:
-        stored, options = await self._patched(call)
+        stored, options, _ = await self._patched(call)
         return await reply.json(call.request, stored.json(), warnings=options.warnings or ())
 
     async def _bind(self, call: Call) -> web.Response:
