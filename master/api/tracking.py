@@ -72,7 +72,7 @@ def settle(old: Document | None, new: Document, given: Any, *, actor: Actor, cha
             return
         _keep(meta, managers.encode(updater.update({}, new, owners, change=change)))
     elif owners:
-        entries = managers.encode(updater.update(old, new, owners, change=change))
+        entries = managers.encode(updater.update(_without_owners(old), new, owners, change=change))
         settle_times(old, new, entries)
 
 
@@ -80,11 +80,13 @@ def settle_times(old: Document, new: Document, entries: list[managers.Entry]) ->
     """In place: new entries, unless nothing but their times would be new in the whole object."""
     meta, standing = new["metadata"], old["metadata"].get("managedFields")
     meta.pop("managedFields", None)
-    if managers.same_but_for_times(standing, entries):
-        before = {**old, "metadata": {key: value for key, value in old["metadata"].items() if key != "managedFields"}}
-        if before == new:
-            entries = standing or []
+    if _without_owners(old) == new and managers.same_but_for_times(standing, entries):
+        entries = standing or []
     _keep(meta, entries)
+
+
+def _without_owners(document: Document) -> Document:
+    return {**document, "metadata": {key: value for key, value in document["metadata"].items() if key != "managedFields"}}
 
 
 def _keep(meta: Document, entries: Any) -> None:
@@ -148,9 +150,7 @@ def apply(present: Document, applied: Document, *, change: updater.Change, force
     live = present
     entries = None
     if present:
-        meta = dict(present["metadata"])
-        entries = meta.pop("managedFields", None)
-        live = {**present, "metadata": meta}
+        entries, live = present["metadata"].get("managedFields"), _without_owners(present)
     try:
         merged, owners = last_applied.apply(live, applied, managers.decode(entries), change=change, force=force)
     except updater.Conflicts as conflicts:

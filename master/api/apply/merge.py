@@ -30,16 +30,16 @@ def _merge_items(live: list[Any], applied: list[Any], node: Node) -> list[Any]:
     wanted, present = typed.items_of(applied, node), typed.items_of(live, node)
     merged: list[Any] = []
     order = list(wanted)
-    at = 0
+    shared = iter([step for step in order if step in present])
+    following, at = next(shared, None), 0
     for step, item in present.items():
         if step not in wanted:
             merged.append(item)
-            continue
-        if step not in order[at:]:
-            continue  # it went out before, at the place that the applied order gives it
-        upto = order.index(step, at) + 1
-        merged += [_one(present.get(name), wanted[name], node.items) for name in order[at:upto]]
-        at = upto
+        elif step == following:
+            upto = order.index(step, at) + 1
+            merged += [_one(present.get(name), wanted[name], node.items) for name in order[at:upto]]
+            following, at = next(shared, None), upto
+        # else it stands elsewhere in the applied order, and goes out when its turn comes
     return merged + [_one(present.get(name), wanted[name], node.items) for name in order[at:]]
 
 

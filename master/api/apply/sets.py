@@ -126,6 +126,8 @@ def without(left: FieldSet, right: FieldSet) -> FieldSet:
 
 def _settled(children: FieldSet, member: bool) -> FieldSet | None:
     """A node of these children (`.` aside), or None when it would neither be a member nor lead to one."""
+    if SELF in children:
+        children = {step: node for step, node in children.items() if step != SELF}
     if member:
         return {SELF: {}, **children} if children else {}
     return children or None

@@ -22,6 +22,7 @@ from master.api.apply.sets import FieldSet
 from master.api.schema import Node, Type
 
 _ABSENT = object()
+_PARTED = frozenset((dict, list))
 _KEY_DEFAULTS = {("ContainerPort", "protocol"): "TCP", ("ServicePort", "protocol"): "TCP", ("LocalObjectReference", "name"): ""}
 """What a key of a list's items is when the item does not say it (the definitions come without their defaults)."""
 
@@ -114,7 +115,10 @@ def fields_of(value: Any, node: Node) -> FieldSet:
 
 
 def _descends(value: Any, node: Node) -> bool:
-    return (granular_map(node) and isinstance(value, dict)) or (granular_list(node) and isinstance(value, list))
+    """The value has parts that count by themselves. Most values are scalars, and are seen to be so at once."""
+    if type(value) is dict:
+        return granular_map(node)
+    return type(value) is list and granular_list(node)
 
 
 class Comparison(msgspec.Struct):
@@ -165,7 +169,7 @@ def _compare(old: Any, new: Any, node: Node) -> _Parts:
 
 def _pairs(old: Any, new: Any, node: Node) -> list[tuple[str, Any, Any, Node]]:
     """The places below this one, with what stands there in either (or _ABSENT)."""
-    if node.type is Type.ARRAY:
+    if type(old) is list:
         assert node.items is not None
         before, after = items_of(old, node), items_of(new, node)
         steps = dict.fromkeys((*before, *after))
@@ -176,6 +180,8 @@ def _pairs(old: Any, new: Any, node: Node) -> list[tuple[str, Any, Any, Node]]:
         if child is None:
             continue
         left, right = old.get(key, _ABSENT), new.get(key, _ABSENT)
+        if left is right:
+            continue
         if left is _ABSENT or right is _ABSENT:
             if node.type is Type.OBJECT and child.type in (Type.OBJECT, Type.ARRAY) and _always(node.name, node.required, key):
                 empty: Any = {} if child.type is Type.OBJECT else []
@@ -197,7 +203,7 @@ def _whole(value: Any, node: Node) -> FieldSet:
     for key, part in value.items():
         child = node.child(key)
         if child is not None:
-            found[sets.field(key)] = _whole(part, child)
+            found["f:" + key] = _whole(part, child) if part and type(part) in _PARTED else {}
     return found
 
 

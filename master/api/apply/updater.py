@@ -133,8 +133,8 @@ def _pruned(merged: Document, node: Node, held_by: list[FieldSet], *, last: Fiel
     for fields in held_by:
         owned = sets.union(owned, fields)
     held = sets.union(typed.with_structs(typed.fields_of(kept, node), node), typed.with_structs(owned, node))
-    # Subtle: an item goes with all that is in it, so what lies below the doomed is looked at too, and only what its applier
-    # named goes: fields in it that nobody owns, or that others do, keep the item.
+    # Subtle: an item goes with all that is in it, unless somebody owns the item itself; then what it held by this applier goes.
+    # And only what this applier named goes, whatever else nobody owns.
     back = typed.remove(merged, node, sets.difference(present, held)) or {}
     standing = typed.with_structs(typed.fields_of(back, node), node)
     doomed = sets.intersection(sets.difference(present, standing), named_before)

@@ -6,7 +6,7 @@ import pytest
 
 from common.aio.tasks import gather
 from common.errors import (
-    AlreadyExists, BadRequest, Conflict, Forbidden, Invalid, NotFound, SteersmanError, TooLarge, UnsupportedMediaType,
+    AlreadyExists, BadRequest, Conflict, Forbidden, Invalid, NotFound, SteersmanError, TooLarge,
 )  # fmt: skip
 from master.api.contract import Actor, PatchObject, PatchType, Ref, Role, WriteOptions
 from master.api.settings import DoorSettings
