@@ -51,14 +51,27 @@ def item_step(item: Any, node: Node) -> str:
     """The step of an item of a granular list. Raises ValueError when it lacks a key."""
     if node.list_type == "set":
         return sets.valued(item)
-    assert node.items is not None
-    keys = {}
-    for key in node.list_map_keys:
-        value = item.get(key, _KEY_DEFAULTS.get((node.items.name, key), _ABSENT)) if isinstance(item, dict) else _ABSENT
-        if value is _ABSENT:
-            raise ValueError(f'associative list with keys has an element that omits key field "{key}" (and doesn\'t have default value)')
-        keys[key] = value
-    return sets.keyed(keys)
+    if type(item) is not dict:
+        raise ValueError("an item of a list with keys is an object")
+    keys = node.list_map_keys
+    if len(keys) == 1 and keys[0] in item:
+        return _keyed(keys, item[keys[0]])
+    return _keyed(keys, *(_key(item, key, node) for key in keys))
+
+
+def _key(item: dict[str, Any], key: str, node: Node) -> Any:
+    if key in item:
+        return item[key]
+    value = _KEY_DEFAULTS.get((node.items.name if node.items is not None else "", key), _ABSENT)
+    if value is _ABSENT:
+        raise ValueError(f'associative list with keys has an element that omits key field "{key}" (and doesn\'t have default value)')
+    return value
+
+
+@functools.lru_cache(maxsize=8192, typed=True)
+def _keyed(keys: tuple[str, ...], *values: Any) -> str:
+    """Subtle: typed, since true, 1 and 1.0 are one key to Python."""
+    return sets.keyed(dict(zip(keys, values, strict=True)))
 
 
 def items_of(items: list[Any], node: Node) -> dict[str, Any]:
@@ -195,13 +208,14 @@ def _whole(value: Any, node: Node) -> FieldSet:
     if not value or not _descends(value, node):
         return {}
     found: FieldSet = {sets.SELF: {}}
-    if node.type is Type.ARRAY:
+    if type(value) is list:
         assert node.items is not None
         for step, item in items_of(value, node).items():
             found[step] = _whole(item, node.items)
         return found
+    fields, values = node.fields, node.values
     for key, part in value.items():
-        child = node.child(key)
+        child = values or fields.get(key)
         if child is not None:
             found["f:" + key] = _whole(part, child) if part and type(part) in _PARTED else {}
     return found
