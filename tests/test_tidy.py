@@ -47,7 +47,7 @@ OWNERS = {
 PURE = (
     "master/scheduler/decide.py", "master/scheduler/explain.py", "master/scheduler/plugins/", "agent/lifecycle",
     "master/dispatch/assignments.py", "common/objects/", "master/api/kinds/", "master/api/patch.py",
-    "master/api/strategic.py", "master/api/strict.py",
+    "master/api/strategic.py", "master/api/strict.py", "master/api/apply/", "master/api/tracking.py",
 )  # fmt: skip
 IMPURE_MODULES = {"asyncio", "logging", "time", "random", "socket", "os", "subprocess", "threading", "uuid"}
 

@@ -4,6 +4,7 @@
     create, update, patch ──► write.py              evict ──► eviction.py
     other versions of a kind ──► versions.py        bind, scale ──► subresources.py, then write.py
     Events ──► events.py                            why, history ──► why.py
+    apply ──► applying.py, then write.py
 
 No rule lives here but one: leases of nodes are not to be written. What a request means is decided in those modules; this
 one only knows which of them to ask.
@@ -55,6 +56,10 @@ def _scaling(catalog: Catalog, actor: Actor, verb: str, *, asked: Resource, ref:
     return Target(actor, stored, home, verb, subresource="scale", options=options, patched=patched, trusted=True)
 
 
+def _is_node_lease(kept: leases.NodeLeases | None, ref: Ref) -> bool:
+    return kept is not None and ref.resource == leases.RESOURCE and ref.namespace == leases.NAMESPACE
+
+
 class ApiDoor:
     """Implements `contract.Door`. One per master; used from the loop's thread only."""
 
@@ -85,18 +90,15 @@ class ApiDoor:
         if not subresource and verb not in resource.verbs:
             raise faults.not_allowed()
         self.authorize(actor, Access(verb, resource, ref.namespace, ref.name, subresource))
-        if verb in ("create", "update", "patch", "delete") and self._is_node_lease(ref.resource, ref.namespace):
+        if verb in ("create", "update", "patch", "delete") and _is_node_lease(self._leases, ref):
             raise faults.forbidden(resource, ref.name, "leases of nodes are kept by the master itself")
         return resource
-
-    def _is_node_lease(self, resource: str, namespace: str) -> bool:
-        return self._leases is not None and resource == leases.RESOURCE and namespace == leases.NAMESPACE
 
     # --------------------------------------------------------------- reading
 
     def get(self, actor: Actor, ref: Ref) -> Stored:
         resource = self._enter(actor, "get", ref)
-        if self._is_node_lease(ref.resource, ref.namespace) and self._leases is not None:
+        if _is_node_lease(self._leases, ref) and self._leases is not None:
             lease = self._leases.get(ref.name)
             if lease is None:
                 raise faults.not_found(resource, ref.name)

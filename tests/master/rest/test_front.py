@@ -447,6 +447,34 @@ def test_a_create_answers_201_and_warns_of_unknown_fields() -> None:
     run(scenario)
 
 
+def test_an_apply_makes_changes_and_refuses() -> None:
+    async def scenario(server: Served) -> None:
+        path = "/api/v1/namespaces/default/configmaps/c"
+
+        async def apply(asked: str, body: Any) -> tuple[int, Any]:
+            code, answer, _ = await server.ask("PATCH", path + asked, body, Content_Type="application/apply-patch+yaml")
+            return code, answer
+
+        code, made = await apply("?fieldManager=me", b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {color: blue}\n")
+        assert (code, made["data"]) == (201, {"color": "blue"})
+        document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"color": "red"}}
+        code, changed = await apply("?fieldManager=me", document)
+        assert (code, changed["data"], [e["manager"] for e in changed["metadata"]["managedFields"]]) == (200, {"color": "red"}, ["me"])
+        code, refused = await apply("?fieldManager=you", {**document, "data": {"color": "green"}})
+        assert (code, refused["reason"]) == (409, "Conflict")
+        cause = {"reason": "FieldManagerConflict", "message": 'conflict with "me"', "field": ".data.color"}
+        assert refused["details"]["causes"] == [cause]
+        assert (await apply("?fieldManager=you&force=true", {**document, "data": {"color": "green"}}))[0] == 200
+        code, refused = await apply("", document)
+        assert (code, refused["details"]["causes"][0]["field"]) == (422, "fieldManager")
+        code, refused, _ = await server.ask("PATCH", f"{path}?force=true", {}, Content_Type="application/merge-patch+json")
+        assert (code, refused["details"]["causes"][0]["field"]) == (422, "force")
+        code, refused, _ = await server.ask("PATCH", f"{path}?fieldManager={'x' * 129}", {}, Content_Type="application/merge-patch+json")
+        assert (code, refused["details"]["causes"][0]["field"]) == (422, "fieldManager")
+
+    run(scenario)
+
+
 def test_a_deletion_says_what_went() -> None:
     async def scenario(server: Served) -> None:
         [made] = await server.seed("configmaps", "default", config("c"))
