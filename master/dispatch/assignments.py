@@ -4,9 +4,9 @@ Pure. `Held` is computed from the store's present state, `Sent` from what the se
 that bring one to the other, and the new `Sent`. It looks at everything a node holds, so it repairs whatever it missed, and it sends
 nothing twice.
 
-A pod is sent again when anything in it but its status changed: reports of the agent come back as writes of the status, and must not
-echo. ConfigMaps and Secrets are sent as they are named by a pod the node holds, and no others: a node's key opens what its own
-pods need.
+A pod is sent again when anything in it changed but its status and who owns its fields: reports of the agent come back as writes
+of the status, and must not echo. ConfigMaps and Secrets are sent as they are named by a pod the node holds, and no others: a
+node's key opens what its own pods need.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ConfigRef(msgspec.Struct, frozen=True, order=True):
 
 
 class HeldPod(msgspec.Struct, frozen=True):
-    """A pod that a node holds. digest: of all of it but the status."""
+    """A pod that a node holds. digest: of all that its agent acts on."""
 
     uid: str
     node: str
@@ -88,7 +88,7 @@ class _AssignedPod(meta.View):
 class _Parts(msgspec.Struct):
     """The pieces that an agent acts on, undecoded."""
 
-    metadata: msgspec.Raw = msgspec.Raw(b"")
+    metadata: dict[str, msgspec.Raw] = {}
     spec: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -98,7 +98,8 @@ _assigned = msgspec.json.Decoder(_AssignedPod)
 
 def held_pod(stored: Stored) -> HeldPod:
     pod, parts = _assigned.decode(stored.value), _parts.decode(stored.value)
-    digest = hashlib.blake2b(bytes(parts.metadata) + b"\0" + bytes(parts.spec), digest_size=16).digest()
+    acted_on = [part for key, raw in parts.metadata.items() if key != "managedFields" for part in (key.encode(), bytes(raw))]
+    digest = hashlib.blake2b(b"\0".join((*acted_on, bytes(parts.spec))), digest_size=16).digest()
     return HeldPod(
         uid=pod.metadata.uid, node=pod.spec.node_name, namespace=pod.metadata.namespace, name=pod.metadata.name, stored=stored,
         digest=digest, deleting=pod.metadata.deletion_timestamp is not None, configs=configs_named(pod),

@@ -46,6 +46,7 @@ def test_a_node_without_pods_is_still_synced() -> None:
 
 CHANGES = {
     "its status changed: nothing": (pod(), pod(revision=6, status={"phase": "Running"}), []),
+    "who owns its fields changed: nothing": (pod(), pod(revision=6, metadata={"managedFields": [{"manager": "dispatch"}]}), []),
     "its revision alone changed: nothing": (pod(), pod(revision=9), []),
     "it is being deleted: Assign": (pod(), pod(revision=6, metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}), ["Assign"]),
     "its labels changed: Assign": (pod(), pod(revision=6, metadata={"labels": {"a": "b"}}), ["Assign"]),
