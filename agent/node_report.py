@@ -18,7 +18,7 @@ from common.errors import NotNow
 
 log = logging.getLogger(__name__)
 
-INFO_TIMEOUT_S = 10.0
+INFO_TIMEOUT_S = 4.0
 
 
 class NodeReport:

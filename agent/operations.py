@@ -79,6 +79,8 @@ class Operations:
             return Outcome(error=error.message or error.reason, kind=error.kind)
         except NotNow as error:
             return Outcome(error=error.message, retryable=True)
+        except OSError as error:  # the host's own refusal, a full disk above all, is about the pod too
+            return Outcome(error=f"{error.strerror}: {error.filename}" if error.filename else str(error))
 
     async def _short(self, action: Action, observed: list[ObservedSandbox]) -> str | None:
         runtime = self._tools.runtime

@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parallel_starts: int = 8
     parallel_pulls: int = 3
     prefer_local_images: bool = False
-    node_status_s: float = 10.0
+    node_status_s: float = 5.0
     log_level: str = "info"
 
 

@@ -1,4 +1,4 @@
-"""`kctl lab`: a small cluster on this machine. up, down, status, exec, fault kill|partition|heal.
+"""`kctl lab`: a small cluster on this machine. up, down, status, exec, fault kill|freeze|partition|slow|disk-full|clock|heal.
 
 Everything is done by the package `lab`; here are its options, its progress on the terminal and its results in words. What goes wrong is
 one sentence on stderr and exit code 1; `exec` ends with the command's own exit code.
@@ -20,7 +20,7 @@ import click
 from common.clock import SystemClock
 from common.errors import SteersmanError
 from ctl.completion import lab_hosts
-from lab.contract import Lab, LabSettings
+from lab.contract import FAULTS, OF_DAEMON, Lab, LabSettings
 
 CLOCK = SystemClock()
 
@@ -201,15 +201,26 @@ def fault() -> None:
     """Break a host, and mend it."""
 
 
-def _fault(name: str, words: str, done: str) -> None:
-    @fault.command(name, help=words)
-    @click.argument("host", shell_complete=lab_hosts)
+def _fault(kind: str) -> None:
     @_sentences
-    def command(host: str) -> None:
-        getattr(_open(), name)(host)
-        click.echo(f"{host} {done}")
+    def command(host: str, of: str = "host") -> None:
+        _open().fault(host, kind, of)
+        click.echo(f"{host}: {kind}" if of == "host" else f"{of} of {host}: {kind}")
+
+    if kind in OF_DAEMON:
+        parts = click.Choice(["host", "agent", "runtime"])
+        command = click.option("--of", type=parts, default="host", show_default=True, help="What has the fault.")(command)
+    fault.command(kind, help=FAULTS[kind])(click.argument("host", shell_complete=lab_hosts)(command))
 
 
-_fault("kill", "The power of HOST fails: all its processes die at once, its disk stays.", "killed")
-_fault("partition", "HOST is cut off: nothing gets in or out, all goes on running there.", "cut off")
-_fault("heal", "Undo either: plug HOST in, boot it, start its services.", "healed")
+for _kind in FAULTS:
+    _fault(_kind)
+
+
+@fault.command()
+@click.argument("host", shell_complete=lab_hosts)
+@_sentences
+def heal(host: str) -> None:
+    """Undo all faults: plug HOST in, boot it, thaw it, free its disk, start its services."""
+    _open().heal(host)
+    click.echo(f"{host} healed")

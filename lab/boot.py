@@ -6,7 +6,7 @@ that runs in the host and drops its mounts, as if the power had failed; the fold
 
     script, stage 1   in the host's cgroup, unshares the cgroup namespace, so that this cgroup is the host's root
             stage 2   moves to the leaf `system`, enters the network namespace, unshares the rest and forks
-            stage 3   as pid 1: hostname, /proc, /run, /sys, cgroups, own folders; then becomes catatonit
+            stage 3   as pid 1: hostname, /proc, /run, /dev/shm, /sys, cgroups, disk, own folders; then becomes catatonit
 
 The parent of init (`unshare`) stays outside and ends with it. Daemons are started through `nsenter` and `setsid --fork`, so that they
 are children of the host's init and outlive the command that started them.
@@ -54,6 +54,7 @@ case "$1" in
     if resolv=$(readlink -f /etc/resolv.conf) && [ "${resolv#/run/}" != "$resolv" ]; then cp "$resolv" "$ST_DISK/resolv.conf"; fi
     mount -t tmpfs -o mode=755 tmpfs /run
     mkdir -p /run/lock /run/netns
+    mount -t tmpfs -o mode=1777 tmpfs /dev/shm
     if [ -e "$ST_DISK/resolv.conf" ]; then mkdir -p "${resolv%/*}"; cp "$ST_DISK/resolv.conf" "$resolv"; fi
     mount -t sysfs sysfs /sys
     for entry in $ST_MOUNTS; do
@@ -61,8 +62,12 @@ case "$1" in
         mkdir -p "$target" 2>/dev/null || true
         mount -t "$kind" ${options:+-o "$options"} "$kind" "$target"
     done
-    for folder in $ST_FOLDERS; do mount --bind "$ST_DISK$folder" "$folder"; done
-    unset ST_GROUPS ST_NETNS ST_DISK ST_MOUNTS ST_FOLDERS
+    if [ -n "$ST_IMAGE" ]; then mount -o "$ST_IMAGE_OPTIONS" "$ST_IMAGE" "$ST_DISK/var"; fi
+    for folder in $ST_FOLDERS; do
+        mkdir -p "$ST_DISK$folder"
+        mount --bind "$ST_DISK$folder" "$folder"
+    done
+    unset ST_GROUPS ST_NETNS ST_DISK ST_MOUNTS ST_FOLDERS ST_IMAGE ST_IMAGE_OPTIONS
     exec catatonit -P ;;
 esac
 """
@@ -78,19 +83,21 @@ _RUN = _ENTER + 'exec setpriv --pdeathsig KILL "$@"\n'
 
 
 class HostPlace(msgspec.Struct, frozen=True):
-    """Where a host lives: disk is its folder on this machine, groups its cgroup in each hierarchy."""
+    """Where a host lives: disk is its folder on this machine, groups its cgroup in each hierarchy. image: the file system that is
+    mounted as disk/var inside, if it has one, with these options."""
 
     lab_id: str
     name: str
     disk: Path
     groups: tuple[Path, ...]
+    image: Path | None = None
+    image_options: str = ""
 
 
-def make_folders(disk: Path) -> list[str]:
-    """The host's own folders and the points where they are mounted; returns those points that were not there before, deepest last."""
+def make_folders() -> list[str]:
+    """The points where hosts mount their own folders; returns those that were not there before, deepest last."""
     made = []
     for folder in OWN_FOLDERS:
-        (disk / folder.lstrip("/")).mkdir(parents=True, exist_ok=True)
         missing = [str(path) for path in (Path(folder), *Path(folder).parents) if not path.exists()]
         Path(folder).mkdir(parents=True, exist_ok=True)
         made += reversed(missing)
@@ -120,6 +127,8 @@ def boot(place: HostPlace) -> tuple[Process, Process]:
         "ST_GROUPS": " ".join(str(group) for group in place.groups),
         "ST_MOUNTS": " ".join(_cgroup_mounts()),
         "ST_FOLDERS": " ".join(OWN_FOLDERS),
+        "ST_IMAGE": str(place.image or ""),
+        "ST_IMAGE_OPTIONS": place.image_options,
     }
     with open(log, "wb") as output:
         started = subprocess.Popen(

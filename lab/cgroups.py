@@ -24,6 +24,7 @@ CPU_PERIOD_US = 100_000
 V2_CONTROLLERS = ("cpu", "cpuset", "hugetlb", "io", "memory", "pids")
 REMOVE_DEADLINE_S = 10.0
 LEAF = "system"
+STARVED = "starved"
 
 
 class Hierarchy(msgspec.Struct, frozen=True):
@@ -142,6 +143,30 @@ def limit(folders: list[Path], *, cpu: int, memory_bytes: int) -> list[str]:
             if (folder / name).exists():
                 done |= {"memory"} if _write(folder / name, str(memory_bytes)) else set()
     return sorted({"cpu", "memory"} - done)
+
+
+def starve(lab_id: str, host: str, *, pid: int, share: float) -> bool:
+    """Move a process of the host into a cgroup that gets only this share of one CPU. False when no hierarchy can."""
+    quota_us = int(share * CPU_PERIOD_US)
+    for folder in folders(lab_id):
+        starved = folder / host / STARVED
+        with contextlib.suppress(OSError):
+            starved.mkdir(exist_ok=True)
+            limits = {"cpu.cfs_quota_us": str(quota_us), "cpu.max": f"{quota_us} {CPU_PERIOD_US}"}
+            if any((starved / name).exists() and _write(starved / name, limit) for name, limit in limits.items()):
+                return _write(starved / "cgroup.procs", str(pid))
+            starved.rmdir()
+    return False
+
+
+def feed(lab_id: str, host: str) -> None:
+    """Undo `starve`."""
+    for folder in folders(lab_id):
+        starved = folder / host / STARVED
+        for pid in pids(starved):
+            _write(folder / host / LEAF / "cgroup.procs", str(pid))
+        with contextlib.suppress(OSError):
+            starved.rmdir()
 
 
 def folders(lab_id: str) -> list[Path]:

@@ -69,6 +69,19 @@ def wait_nodes(api: Api, names: list[str], *, check: Callable[[], None], progres
     processes.until(ready, NODE_TIMEOUT_S, lambda: f"not Ready after {NODE_TIMEOUT_S:g} s: {', '.join(sorted(missing))}")
 
 
+def heartbeat(kubeconfig: Path, node: str) -> str:
+    """When the master last heard of the node, by its Lease."""
+    lease = Api(kubeconfig).get(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}")
+    return str(lease["spec"].get("renewTime") or "")
+
+
+def wait_heartbeat(kubeconfig: Path, node: str, *, after: str) -> None:
+    """Wait until the master hears of the node again: its agent, started anew, has a session."""
+    processes.until(
+        lambda: heartbeat(kubeconfig, node) != after, NODE_TIMEOUT_S, f"the master has not heard of {node} for {NODE_TIMEOUT_S:g} s"
+    )
+
+
 def _trouble(api: Api, namespace: str) -> str:
     """Why the example's pods wait, in the cluster's own words."""
     for pod in api.get(f"/api/v1/namespaces/{namespace}/pods")["items"]:

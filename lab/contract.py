@@ -24,6 +24,18 @@ MASTER = "master"
 """The master's host name. Agent hosts are `host-1`, `host-2`, …"""
 
 
+FAULTS = {
+    "kill": "The power fails: all processes die at once, nothing is sent to anybody, what was in memory is gone, the disk stays.",
+    "freeze": "Nothing is scheduled any more, the pods included; all is there still.",
+    "partition": "The cable is pulled: nothing gets in or out, all goes on running.",
+    "slow": "The cable carries 1 Mbit/s each way and loses what does not fit. Of a daemon: it gets a twentieth of a CPU.",
+    "disk-full": "Not a block of the disk is free.",
+    "clock": "The wall clock of kagent (of kmaster on master) jumps an hour ahead; heal lets it jump back.",
+}
+OF_DAEMON = ("kill", "freeze", "slow")
+"""The faults that can be of one daemon instead of the whole host."""
+
+
 class LabFault(SteersmanError):
     """One sentence for the person at the terminal."""
 
@@ -52,7 +64,8 @@ class ServiceStatus(msgspec.Struct, frozen=True):
 
 
 class HostStatus(msgspec.Struct, frozen=True):
-    """state: running, killed (no power), partitioned (cut off), down (never started, or lost)."""
+    """state: running, killed (no power), partitioned (cut off), down (never started, or lost); or the faults that were made:
+    freeze, slow, disk-full, clock, with `:agent` or `:runtime` after it when one daemon has it."""
 
     name: str
     address: str
@@ -118,15 +131,12 @@ class Lab(Protocol):
     def exec(self, host: str, argv: Sequence[str]) -> int:
         """The same with this terminal's stdin, stdout and stderr; returns the exit code."""
 
-    def kill(self, host: str) -> None:
-        """The power fails: every process of that host dies at once, nothing is sent to anybody, what was in memory is gone,
-        its disk stays. Idempotent."""
-
-    def partition(self, host: str) -> None:
-        """The cable is pulled: nothing gets in or out of the host, all goes on running. Idempotent."""
+    def fault(self, host: str, kind: str, of: str = "host") -> None:
+        """Break the host in one of the ways that FAULTS names, or only its daemon "agent" or "runtime" where the kind is in OF_DAEMON.
+        Idempotent. Raises LabFault when this lab has nothing of the kind to break."""
 
     def heal(self, host: str) -> None:
-        """Undo either: plug in, boot, start the services that do not run. Idempotent."""
+        """Undo all faults: plug in, boot, thaw, free, start the services that do not run. Idempotent."""
 
     def stop(self, host: str, service: str, sig: signal.Signals = signal.SIGKILL) -> None:
         """End one service (`kmaster`, `containerd` or `dockerd`, `kagent`) and wait until it is gone; its children live on. Idempotent."""

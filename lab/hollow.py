@@ -2,8 +2,9 @@
 
 Everything of the cluster is real but the containers: they start, end and restart as the manifest says, and cost nothing. So logs,
 networking and `exec` have nothing to show. Up to EACH hosts have a kagent process each, and faults work as in a real lab: `kill`
-ends the process with all its containers, `partition` stops it (SIGSTOP; a stopped host is as silent as one that is cut
-off, but does not go on working meanwhile). More hosts than that are played by one process, and faults hit them all.
+ends the process with all its containers, `freeze` stops it (SIGSTOP), and so does `partition` (a stopped host is as silent as one that
+is cut off, but does not go on working meanwhile); it has no link, disk or clock of its own to break. More hosts than that are played by
+one process, and faults hit them all.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ EACH = 8
 ALL = "hollow"
 """The name of the one host entry that stands for many."""
 KILL_TIMEOUT_S = 15.0
+SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP, "partition": signal.SIGSTOP}
+"""The faults that a hollow host can have, and how."""
 
 
 def _service(host: Host) -> str:
@@ -38,7 +41,8 @@ def _alive(host: Host) -> bool:
 def _observe(host: Host) -> HostStatus:
     alive = _alive(host)
     pid = host.services[_service(host)].pid if alive else 0
-    condition = "partitioned" if alive and host.partitioned else "running" if alive else "killed" if host.killed else "down"
+    stopped = "partitioned" if host.partitioned else ",".join(host.faults)
+    condition = stopped or "running" if alive else "killed" if host.killed else "down"
     return HostStatus(host.name, host.address, condition, (ServiceStatus(_service(host), alive, pid),))
 
 
@@ -145,6 +149,7 @@ class HollowLab:
                 process = loopback.spawn(argv, log=self._log(host), env={daemons.JOIN_VARIABLE: join} if join else None)
             host.services = {_service(host): process}
         host.killed = host.partitioned = False
+        host.faults = []
         self._files.save(state)
 
     def _wait_master(self, host: Host) -> None:
@@ -181,21 +186,23 @@ class HollowLab:
     def exec(self, host: str, argv: Sequence[str]) -> int:
         raise LabFault(f"{host} is hollow: it has no system to run {argv[0]!r} in")
 
-    def _signal(self, name: str, sig: signal.Signals, mark: str) -> None:
+    def _signal(self, name: str, sig: signal.Signals, *, fault: str = "kill") -> None:
         with self._opened() as state:
             host = state.host(name)
-            setattr(host, mark, True)
+            host.killed, host.partitioned = host.killed or fault == "kill", host.partitioned or fault == "partition"
+            host.faults = ["freeze"] if fault == "freeze" else host.faults
             self._files.save(state)
             process = host.services.get(_service(host))
             processes.send(process, sig)
             if process and sig is not signal.SIGSTOP:
                 processes.wait_gone([process], KILL_TIMEOUT_S)
 
-    def kill(self, host: str) -> None:
-        self._signal(host, signal.SIGKILL, "killed")
-
-    def partition(self, host: str) -> None:
-        self._signal(host, signal.SIGSTOP, "partitioned")
+    def fault(self, host: str, kind: str, of: str = "host") -> None:
+        if kind not in SIGNALS:
+            raise LabFault(f"{host} is hollow, it has no link, disk or clock to break: choose {', '.join(SIGNALS)}, or a lab of containers")
+        if of == "runtime" or (of == "agent" and host == MASTER):
+            raise LabFault(f"{host} is hollow, it has no {of} apart: break the host itself")
+        self._signal(host, SIGNALS[kind], fault=kind)
 
     def heal(self, host: str) -> None:
         with self._opened() as state:
@@ -207,7 +214,7 @@ class HollowLab:
     def stop(self, host: str, service: str, sig: signal.Signals = signal.SIGKILL) -> None:
         with self._opened() as state:
             _check(state.host(host), service)
-        self._signal(host, sig, "killed")
+        self._signal(host, sig)
 
     def start(self, host: str, service: str) -> None:
         with self._opened() as state:

@@ -18,7 +18,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab import boot, cgroups, cluster, images, net, preflight, removal
+from lab import boot, cgroups, cluster, faults, images, net, preflight, removal
 from lab.contract import MASTER, LabFault, LabSettings, LabStatus, Progress
 from lab.machines import Machines
 from lab.state import Host, State, StateFile, lab_id
@@ -62,6 +62,7 @@ class HostLab:
         for host in state.hosts:
             progress.detail(host.name)
             machines.power_on(host)
+            faults.mend(machines, host)
         progress.step("kmaster and the container runtimes")
         machines.spawn(master, "kmaster")
         started = [host for host in machines.agents if machines.spawn(host, machines.services(host.name)[0])]
@@ -141,19 +142,16 @@ class HostLab:
             init = machines.running(host)[1]
         return boot.execute(init, argv)
 
-    def kill(self, host: str) -> None:
+    def fault(self, host: str, kind: str, of: str = faults.HOST) -> None:
         with self._opened() as machines:
-            machines.power_off(machines.state.host(host))
-
-    def partition(self, host: str) -> None:
-        with self._opened() as machines:
-            machines.cut_off(machines.running(host)[0])
+            faults.make(machines, machines.state.host(host), kind, of)
 
     def heal(self, host: str) -> None:
         with self._opened() as machines:
             patient = machines.state.host(host)
             machines.share()
             machines.power_on(patient)
+            faults.mend(machines, patient)
             for service in machines.services(host):
                 if machines.spawn(patient, service) and service != "kagent":
                     machines.wait(patient, service)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from lab import boot, cgroups, cluster, daemons, net, processes, runtimes
+from lab import boot, cgroups, cluster, daemons, disk, faketime, net, processes, runtimes
 from lab.contract import MASTER, HostStatus, LabFault, LabSettings, Quiet, ServiceStatus
 from lab.processes import Process
 from lab.state import Host, State, StateFile
@@ -68,8 +68,7 @@ class Machines:
     def share(self) -> None:
         """What the hosts have in common: the points where their folders are mounted, and the switch."""
         self._note_netns_mount()
-        for host in self.state.hosts:
-            self.state.made_folders += boot.make_folders(self.disk(host))
+        self.state.made_folders += boot.make_folders()
         self.state.opened_controllers += cgroups.open_root()
         self.save()
         net.ensure_switch(self.state.id, self.state.subnet)
@@ -91,7 +90,9 @@ class Machines:
             if host.name != MASTER:
                 cgroups.limit(groups, cpu=settings.cpu, memory_bytes=settings.memory_bytes)
             host.services = {}
-            host.init, host.outer = boot.boot(boot.HostPlace(lab_id, host.name, self.disk(host), tuple(groups)))
+            image = disk.ensure(self.disk(host))
+            place = boot.HostPlace(lab_id, host.name, self.disk(host), tuple(groups), image=image, image_options=disk.MOUNT_OPTIONS)
+            host.init, host.outer = boot.boot(place)
             cgroups.delegate(groups)
         host.killed = host.partitioned = False
         self.save()
@@ -120,16 +121,17 @@ class Machines:
             return False
         init = self.running(host.name)[1]
         settings = self.state.settings
+        env = faketime.environment(self.disk(host)) if host.own_clock else None
         if service in runtimes.SERVICES.values():
             process = self.runtime(host).spawn(init, self.disk(host))
         elif service == "kmaster":
             argv = daemons.kmaster(
                 settings, data=daemons.KMASTER_DATA, address=host.address, kubeconfig=self.kubeconfig, ports=daemons.PORTS
             )
-            process = boot.spawn(init, argv, log=self.log(host, service))
+            process = boot.spawn(init, argv, log=self.log(host, service), env=env)
         else:
             argv = daemons.kagent_run(settings, host=host.name, data=daemons.KAGENT_DATA, address=host.address)
-            process = boot.spawn(init, argv, log=self.log(host, service))
+            process = boot.spawn(init, argv, log=self.log(host, service), env=env)
         host.services = {**host.services, service: process}
         self.save()
         return True
@@ -172,7 +174,9 @@ class Machines:
     def observe(self, host: Host) -> HostStatus:
         running = processes.alive(host.init) and net.exists(self.state.id, host.name)
         if running:
-            condition = "running" if net.plugged(self.state.id, host.name) else "partitioned"
+            condition = ",".join(host.faults) or "running"
+            if not net.plugged(self.state.id, host.name):
+                condition = "partitioned"
         else:
             condition = "killed" if host.killed else "down"
         found = []

@@ -30,6 +30,9 @@ from lab.contract import LabFault
 NETNS_FOLDER = Path("/run/netns")
 SUBNETS = [f"10.{second}.{third}.0/24" for second in (87, 187, 203) for third in range(0, 200)]
 PREFIX_LENGTH = 24
+TC_ROOT = 0xFFFFFFFF
+BURST_BYTES = 8192
+QUEUE_S = 0.3
 
 
 def namespace(lab_id: str, name: str) -> str:
@@ -175,6 +178,29 @@ def plugged(lab_id: str, port: str) -> bool:
     with IPRoute(netns=namespace(lab_id, "switch")) as ip:
         index = _index(ip, port)
         return index is not None and bool(ip.get_links(index)[0].get("master"))
+
+
+def throttle(lab_id: str, host: str, bits_s: int) -> None:
+    """The host's cable carries so much each way (a token bucket at either end); what waits longer than QUEUE_S is lost."""
+    for place, link in _ends(lab_id, host):
+        with IPRoute(netns=place) as ip:
+            rate = bits_s // 8
+            ip.tc("replace", "tbf", _index(ip, link), 0, rate=rate, burst=BURST_BYTES, limit=int(rate * QUEUE_S) + BURST_BYTES)
+
+
+def unthrottle(lab_id: str, host: str) -> None:
+    for place, link in _ends(lab_id, host):
+        with IPRoute(netns=place) as ip:
+            try:
+                ip.tc("del", index=_index(ip, link), parent=TC_ROOT)
+            except NetlinkError as error:
+                if error.code not in (errno.ENOENT, errno.EINVAL):  # there is none
+                    raise
+
+
+def _ends(lab_id: str, host: str) -> tuple[tuple[str, str], ...]:
+    """Both ends of a host's cable: namespace and link."""
+    return (namespace(lab_id, "switch"), host), (namespace(lab_id, host), "eth0")
 
 
 def remove_host(lab_id: str, host: str) -> None:

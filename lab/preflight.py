@@ -20,6 +20,7 @@ PACKAGES = {
     "containerd": "containerd",
     "ctr": "containerd",
     "ip": "iproute2",
+    "mke2fs": "e2fsprogs",
     "mount": "mount",
     "nft": "nftables",
     "nsenter": "util-linux",

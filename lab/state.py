@@ -23,7 +23,8 @@ FORMAT = 1
 
 
 class Host(msgspec.Struct):
-    """init: the host's first process, in the root pid namespace. outer: its parent outside. For hollow labs both are None."""
+    """init: the host's first process, in the root pid namespace. outer: its parent outside. For hollow labs both are None.
+    faults: those of `faults.py`, as `NAME` or `NAME:agent`. own_clock: its kagent or kmaster is started with one that can jump."""
 
     name: str
     address: str
@@ -34,6 +35,8 @@ class Host(msgspec.Struct):
     killed: bool = False
     partitioned: bool = False
     images: str = ""
+    faults: list[str] = []
+    own_clock: bool = False
 
 
 class State(msgspec.Struct):

@@ -3,7 +3,7 @@
 
 LAB=${STEERSMAN_LAB:-.lab}
 PYTHON=
-LAB_PACKAGES="containerd runc containernetworking-plugins nftables iproute2 busybox-static catatonit util-linux"
+LAB_PACKAGES="containerd runc containernetworking-plugins e2fsprogs nftables iproute2 busybox-static catatonit util-linux"
 DOCKER_PACKAGES="docker.io"
 
 die() {

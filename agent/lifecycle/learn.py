@@ -67,7 +67,8 @@ PRESENT = "present"
 def _image(pod: pods.Pod, memory: PodLife, action: life.EnsureImage, *, outcome: Outcome, now: Moment) -> Learned:
     mine, path = memory.of(action.container), path_of(pod, action.container)
     if not outcome.error:
-        calm = replace(mine, image_id=outcome.value, waiting=None, pull_backoff_s=0.0, pull_until=0.0, retry_s=0.0, retry_at=0.0)
+        # Subtle: retry_s stays, or a container that cannot be created would be tried again each second for ever.
+        calm = replace(mine, image_id=outcome.value, waiting=None, pull_backoff_s=0.0, pull_until=0.0, retry_at=0.0)
         text = (
             f'Container image "{action.image}" already present on machine'
             if outcome.kind == PRESENT

@@ -52,5 +52,11 @@ class Node(meta.View):
 TAINT_UNREACHABLE = "node.kubernetes.io/unreachable"
 TAINT_NOT_READY = "node.kubernetes.io/not-ready"
 TAINT_UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+TAINTS_OF_PRESSURE = {
+    "MemoryPressure": "node.kubernetes.io/memory-pressure",
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
+}
+"""By the condition that, when True, keeps pods away."""
 TAINT_OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """Kubernetes' own word for "this host is certainly down": `kctl node fence` sets it, and its pods may be removed by force."""

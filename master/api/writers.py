@@ -22,6 +22,7 @@ import functools
 
 import msgspec
 
+from common.objects.node import TAINTS_OF_PRESSURE
 from master.api import difference
 from master.api.contract import Document, Role
 
@@ -62,7 +63,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant(
         Role.NODE_LIFECYCLE, "nodes",
         ("spec.taints[node.kubernetes.io/not-ready]", "spec.taints[node.kubernetes.io/unreachable]",
-         "spec.taints[node.kubernetes.io/unschedulable]"),
+         "spec.taints[node.kubernetes.io/unschedulable]", *(f"spec.taints[{key}]" for key in TAINTS_OF_PRESSURE.values())),
     ),
     Grant(Role.TAINT_EVICTION, "pods", delete=True),
     Grant(Role.NODE_IPAM, "nodes", ("spec.podCIDR", "spec.podCIDRs")),

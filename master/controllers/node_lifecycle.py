@@ -3,6 +3,7 @@
     Ready False    → node.kubernetes.io/not-ready    NoSchedule, NoExecute
     Ready Unknown  → node.kubernetes.io/unreachable  NoSchedule, NoExecute
     spec.unschedulable → node.kubernetes.io/unschedulable NoSchedule
+    DiskPressure True  → node.kubernetes.io/disk-pressure NoSchedule; so with MemoryPressure and PIDPressure
 
 It writes the taints of these keys and no others; that nodes fall silent is noticed by dispatch, and the pods are deleted by taint eviction.
 
@@ -27,7 +28,10 @@ from master.controllers.view import ReadView
 
 ACTOR = Actor("system:controller:node-lifecycle-controller", Role.NODE_LIFECYCLE)
 
-OWN_KEYS = frozenset({nodes.TAINT_NOT_READY, nodes.TAINT_UNREACHABLE, nodes.TAINT_UNSCHEDULABLE})
+OWN_KEYS = frozenset(
+    {nodes.TAINT_NOT_READY, nodes.TAINT_UNREACHABLE, nodes.TAINT_UNSCHEDULABLE, *nodes.TAINTS_OF_PRESSURE.values()}
+)
+ROUNDING_S = 1.0
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -43,31 +47,35 @@ def is_ready(node: Node) -> bool:
     return ready is not None and ready.status == "True"
 
 
-def _since(node: Node) -> float:
-    """When its condition Ready last changed; long ago, when it does not say."""
+def _since(node: Node, now: float) -> float:
+    """When its condition Ready last changed; long ago, when it does not say, or when that was before the clock was set back."""
     ready = node.condition("Ready")
-    return parse_rfc3339(ready.last_transition_time) if ready is not None and ready.last_transition_time else 0.0
+    since = parse_rfc3339(ready.last_transition_time) if ready is not None and ready.last_transition_time else 0.0
+    return since if since <= now + ROUNDING_S else 0.0
 
 
-def ready_since(all_nodes: list[Node]) -> float | None:
+def ready_since(all_nodes: list[Node], now: float) -> float | None:
     """Since when at least one node has been ready, as far as the present ones tell; None when none is."""
-    return min((_since(node) for node in all_nodes if is_ready(node)), default=None)
+    return min((_since(node, now) for node in all_nodes if is_ready(node)), default=None)
 
 
 def wanted_taints(node: Node, *, others_ready_since: float | None, window_s: float, now: float) -> Wanted:
     """What follows from the node's state. others_ready_since: as `ready_since` of all nodes."""
     taints = [(nodes.TAINT_UNSCHEDULABLE, "NoSchedule")] if node.spec.unschedulable else []
+    pressed = [kind for kind in nodes.TAINTS_OF_PRESSURE if (found := node.condition(kind)) is not None and found.status == "True"]
+    taints += [(nodes.TAINTS_OF_PRESSURE[kind], "NoSchedule") for kind in pressed]
     ready = node.condition("Ready")
     if ready is None:
         return Wanted((*taints, (nodes.TAINT_NOT_READY, "NoSchedule")), "it has never said that it is ready")
     if ready.status == "True":
-        return Wanted(tuple(taints), "it is ready, but unschedulable" if taints else "it is ready")
+        but = [*(["unschedulable"] if node.spec.unschedulable else []), *(f"under {kind}" for kind in pressed)]
+        return Wanted(tuple(taints), f"it is ready, but {' and '.join(but)}" if but else "it is ready")
     key = nodes.TAINT_UNREACHABLE if ready.status == "Unknown" else nodes.TAINT_NOT_READY
     taints.append((key, "NoSchedule"))
     why = f"its condition Ready is {ready.status} ({ready.reason or 'no reason given'}) since {ready.last_transition_time}"
     if others_ready_since is None:
         return Wanted(tuple(taints), f"{why}; no node is ready, so nothing is evicted")
-    wait_s = max(_since(node), others_ready_since) + window_s - now
+    wait_s = max(_since(node, now), others_ready_since) + window_s - now
     if wait_s > 0:
         return Wanted(tuple(taints), why, wait_s)
     return Wanted((*taints, (key, "NoExecute")), why)
@@ -77,7 +85,7 @@ def reconcile(settings: ControllerSettings, view: ReadView, key: Ref, now: float
     node = view.get(Node, key)
     if node is None or node.metadata.deletion_timestamp is not None:
         return NOTHING
-    others = ready_since(view.list(Node, "nodes"))
+    others = ready_since(view.list(Node, "nodes"), now)
     wanted = wanted_taints(node, others_ready_since=others, window_s=settings.disruption_window_s, now=now)
     present = {(t.key, t.effect): t for t in node.spec.taints if t.key in OWN_KEYS}
     if set(present) == set(wanted.taints):

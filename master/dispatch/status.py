@@ -135,7 +135,7 @@ def _condition(new: Document | None, old: Document | None, *, at: str, heartbeat
     made = dict(new)
     if old is not None and old.get("status") == new.get("status") and old.get("lastTransitionTime"):
         made["lastTransitionTime"] = old["lastTransitionTime"]
-    elif not made.get("lastTransitionTime") or old is not None:
+    else:  # by the master's clock, whatever the host's says: others reckon from it
         made["lastTransitionTime"] = at
     if heartbeat:
         made["lastHeartbeatTime"] = at

@@ -42,9 +42,9 @@ def running_on(cluster: Cluster, app: str, node: str) -> list[str]:
 
 
 @contextmanager
-def broken(cluster: Cluster, fault: str, host: str) -> Iterator[None]:
+def broken(cluster: Cluster, fault: str, host: str, of: str = "host") -> Iterator[None]:
     """The fault while the block runs; healed after it, whatever happened."""
-    getattr(cluster.lab, fault)(host)
+    cluster.lab.fault(host, fault, of)
     try:
         yield
     finally:

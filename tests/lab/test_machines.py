@@ -74,7 +74,7 @@ def test_a_host_has_folders_of_its_own_that_outlive_it(machines: Machines) -> No
         output(machines, "host-1", "sh", "-c", f"echo mine >{folder}/mark")
         assert output(machines, "host-2", "cat", f"{folder}/mark", check=False) == ""
         assert not (Path(folder) / "mark").exists()
-    assert (machines.disk(machines.state.host("host-1")) / "var/lib/kagent/mark").read_text() == "mine\n"
+    assert output(machines, "host-1", "cat", f"{machines.disk(machines.state.host('host-1'))}/var/lib/kagent/mark") == "mine"
 
 
 def test_a_host_is_limited_to_its_capacity(machines: Machines) -> None:

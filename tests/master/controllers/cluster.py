@@ -196,7 +196,8 @@ def deployment(name: str = "web", replicas: int = 3, **spec: Any) -> Document:
 
 
 def node(name: str, ready: str = "True", **options: Any) -> Document:
-    """options: taints, since (lastTransitionTime of Ready), unschedulable, cidr."""
+    """options: taints, since (lastTransitionTime of Ready), unschedulable, cidr, disk_pressure."""
     spec: Document = {key: options[option] for option, key in (("taints", "taints"), ("unschedulable", "unschedulable"), ("cidr", "podCIDR")) if option in options}
     conditions = [{"type": "Ready", "status": ready, "lastTransitionTime": options.get("since", "2023-01-01T00:00:00Z")}] if ready else []
+    conditions += [{"type": "DiskPressure", "status": "True"}] if options.get("disk_pressure") else []
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec, "status": {"conditions": conditions}}

@@ -13,6 +13,7 @@ from master.controllers.settings import ControllerSettings
 from tests.master.controllers.cluster import Cluster, node, pod
 
 NOW = 1_700_000_000.0
+IN_AN_HOUR = rfc3339(NOW + 3600)
 LONG_AGO, JUST_NOW = rfc3339(NOW - 100), rfc3339(NOW - 1)
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 SETTINGS = ControllerSettings(disruption_window_s=5.0)
@@ -54,6 +55,9 @@ OLD_TAINT = {"key": UNREACHABLE, "effect": "NoExecute", "timeAdded": LONG_AGO}
                      id="when all nodes have become silent NoExecute is taken back"),
         pytest.param([node("a", taints=[OLD_TAINT, THEIRS])], {"dedicated:NoExecute"}, id="a node that is back loses ours and keeps the others"),
         pytest.param([node("a", "", ), OTHER], {"not-ready:NoSchedule"}, id="a node that never spoke takes no pods"),
+        pytest.param([node("a", "Unknown", since=LONG_AGO), node("b", since=IN_AN_HOUR)], {"unreachable:NoSchedule", "unreachable:NoExecute"},
+                     id="a clock that was set back does not put the eviction off"),
+        pytest.param([node("a", disk_pressure=True)], {"disk-pressure:NoSchedule"}, id="a node with a full disk takes no pods and keeps its own"),
         pytest.param([node("a", unschedulable=True)], {"unschedulable:NoSchedule"}, id="a cordoned node takes no pods"),
     ],
 )  # fmt: skip
