@@ -161,7 +161,7 @@ class ContainerdRuntime:
                 name=told.get(LABEL_POD_NAME, sandbox.metadata.name),
                 uid=sandbox.metadata.uid,
                 attempt=sandbox.metadata.attempt,
-                hostname="",
+                hostname=notes.get(labels.HOSTNAME, ""),
                 log_directory=notes.get(labels.LOG_DIRECTORY, ""),
                 cgroup_parent=notes.get(labels.CGROUP_PARENT, ""),
                 host_network=notes.get(labels.HOST_NETWORK) == "true",

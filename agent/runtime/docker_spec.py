@@ -118,7 +118,7 @@ def sandbox_spec(told: dict[str, str]) -> SandboxSpec:
         name=told.get(labels.LABEL_POD_NAME, ""),
         uid=told.get(labels.LABEL_POD_UID, ""),
         attempt=number(told.get(LABEL_ATTEMPT, "")),
-        hostname="",
+        hostname=told.get(labels.HOSTNAME, ""),
         log_directory=told.get(labels.LOG_DIRECTORY, ""),
         cgroup_parent=told.get(labels.CGROUP_PARENT, ""),
         host_network=told.get(labels.HOST_NETWORK) == "true",

@@ -7,6 +7,7 @@ Which objects carry these and when they are made is each runtime's business. Not
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from agent.runtime.contract import (
 LOG_DIRECTORY = "steersman.io/log-directory"
 CGROUP_PARENT = "steersman.io/cgroup-parent"
 HOST_NETWORK = "steersman.io/host-network"
+HOSTNAME = "steersman.io/hostname"
 """On our sandboxes: what the runtime does not give back and a restarted agent needs."""
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -37,6 +39,7 @@ def notes(spec: SandboxSpec) -> dict[str, str]:
     return {
         LOG_DIRECTORY: spec.log_directory,
         CGROUP_PARENT: spec.cgroup_parent,
+        HOSTNAME: spec.hostname,
         HOST_NETWORK: "true" if spec.host_network else "false",
     }
 
@@ -70,10 +73,10 @@ def cpu_quota(milli: int) -> int:
 
 
 def remove_cgroup(parent: str, mount: Path = CGROUPS) -> None:
-    """The pod's empty cgroup, in the unified hierarchy and in each of version 1. What is in use stays."""
+    """The pod's empty cgroup, in the unified hierarchy and in each of version 1, with what a runtime that died forgot below it. What is
+    in use stays."""
     below = parent.lstrip("/")
     for root in (mount, *(path for path in sorted(mount.glob("*")) if path.is_dir())):
-        try:
-            os.rmdir(root / below)
-        except OSError:
-            continue
+        for folder, _, _ in os.walk(root / below, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)

@@ -1,0 +1,215 @@
+"""Daemons killed at random points of what they do, many times over: nothing is lost, nothing happens twice, nothing is left.
+
+The seed of the moments is printed with a failure; STEERSMAN_SEED repeats it (as far as real time can be repeated).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from common.clock import SystemRng
+from lab import runtimes
+from lab.client import Api
+from lab.contract import LabFault
+from tests.e2e import residue
+from tests.e2e.cluster import Cluster
+from tests.e2e.test_faults import healthy, running_names
+
+HOST = "host-2"
+POINTS, POINTS_LONG = 30, 100
+BATCH = 2
+SPREAD_S = 0.7
+"""Within this time after a batch was asked for, it is created, and the one before it deleted."""
+MASTER_KILLS, MASTER_KILLS_LONG = 8, 30
+API_BACK_S = 3.0
+STARTS = "/var/lib/kagent/starts-{namespace}"
+PROGRAM = 'echo "$HOSTNAME" >>/starts/log; trap "exit 0" TERM; sleep 3600 & wait'
+FORGOTTEN = {"agent": (), "runtime": ("process containerd-shim",)}
+"""What the daemon leaves when it is killed, and nobody else can take away: containerd 1.6 never asks again for the shim of a task that
+it was just making. The daemon itself is another one, with other descriptors."""
+STAYS = [{"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute"} for key in ("not-ready", "unreachable")]
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    seed = os.environ.get("STEERSMAN_SEED") or SystemRng().suffix()
+    print(f"STEERSMAN_SEED={seed}")
+    return random.Random(seed)
+
+
+def document(name: str, starts: str) -> dict:
+    """A pod that writes a line on the host's disk whenever it is started, and is not driven out while the runtime is away."""
+    return {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+        "spec": {
+            "nodeName": HOST, "tolerations": STAYS, "terminationGracePeriodSeconds": 1,
+            "containers": [{"name": "main", "image": "busybox:1.36", "command": ["sh", "-c", PROGRAM],
+                            "volumeMounts": [{"name": "starts", "mountPath": "/starts"}]}],
+            "volumes": [{"name": "starts", "hostPath": {"path": starts, "type": "DirectoryOrCreate"}}],
+        },
+    }  # fmt: skip
+
+
+@dataclass
+class Crowd:
+    """Pods of this test: those that should be, and those that should be gone."""
+
+    cluster: Cluster
+    wanted: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._api = Api(self.cluster.lab.kubeconfig)
+        self._path = f"/api/v1/namespaces/{self.cluster.namespace}/pods"
+        self._starts = STARTS.format(namespace=self.cluster.namespace)
+
+    def create(self, *names: str) -> None:
+        for name in names:
+            assert self._api.request("POST", self._path, document(name, self._starts)).code == 201
+            self.wanted.append(name)
+
+    def delete(self, *names: str) -> None:
+        for name in names:
+            assert self._api.request("DELETE", f"{self._path}/{name}").code in (200, 202)
+            self.wanted.remove(name)
+            self.gone.append(name)
+
+    def settled(self) -> bool:
+        items = self._api.get(self._path)["items"]
+        ready = {
+            item["metadata"]["name"] for item in items
+            if any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"].get("conditions", []))
+        }  # fmt: skip
+        return ready == set(self.wanted) and len(items) == len(ready)
+
+    def settle(self) -> None:
+        """Wait until all that are wanted are Ready, and have said that they started, and no others are there."""
+        self.cluster.until(self.settled, "all pods that are wanted, and no others")
+        self.cluster.until(lambda: set(self.wanted) <= set(self.starts()), "all to have started")
+
+    def starts(self) -> Counter[str]:
+        """How often the program of each pod was started, by its own word."""
+        return Counter(self.cluster.lab.run(HOST, ["cat", f"{self._starts}/log"]).stdout.split())
+
+    def clear(self) -> None:
+        self.delete(*list(self.wanted))
+        self.cluster.until(self.settled, "all pods to go")
+        self.cluster.lab.run(HOST, ["rm", "-r", self._starts])
+
+    def restarts(self) -> dict[str, int]:
+        items = self._api.get(self._path)["items"]
+        return {item["metadata"]["name"]: status["restartCount"] for item in items for status in item["status"]["containerStatuses"]}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("of", ["agent", "runtime"])
+def test_a_daemon_killed_at_random_points_of_create_run_and_delete(
+    cluster: Cluster, rng: random.Random, long: bool, of: str
+) -> None:
+    cluster.until(lambda: alone(cluster), "the pods of other tests to go")
+    service = "kagent" if of == "agent" else runtimes.service(cluster.runtime, HOST)
+    before, crowd, pause = residue.on(cluster, HOST), Crowd(cluster), threading.Event()
+    crowd.create(*(f"steady-{n}" for n in range(3)))
+    crowd.settle()
+    for point in range(POINTS_LONG if long else POINTS):
+        leaving = [name for name in crowd.wanted if not name.startswith("steady")]
+        crowd.create(*(f"p{point}-{n}" for n in range(BATCH)))
+        crowd.delete(*leaving)
+        pause.wait(rng.uniform(0, SPREAD_S))
+        cluster.lab.fault(HOST, "kill", of)
+        cluster.lab.start(HOST, service)
+        cluster.until(crowd.settled, f"the pods of point {point}, and no others")
+    crowd.settle()
+    starts = crowd.starts()
+    assert {name: count for name, count in starts.items() if count > 1} == {}
+    if of == "agent":
+        assert set(crowd.restarts().values()) == {0}
+    # A runtime that dies between making a container's task and starting it leaves one that can never be started: it is replaced before
+    # its program ever ran, and counted as a restart.
+    assert sorted(running_names(cluster, HOST)) == sorted([*crowd.wanted, *example_pods(cluster)])
+    crowd.clear()
+    healthy(cluster)
+    residue.assert_none(cluster, HOST, before, but=("descriptor", *FORGOTTEN[of]))
+
+
+def pods_on_host(cluster: Cluster) -> list[tuple[str, str]]:
+    items = cluster.json("get", "pods", "-A", "--field-selector", f"spec.nodeName={HOST}")["items"]
+    return [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
+
+
+def example_pods(cluster: Cluster) -> list[str]:
+    return [name for namespace, name in pods_on_host(cluster) if namespace == "default"]
+
+
+def alone(cluster: Cluster) -> bool:
+    """The pods of other tests have gone."""
+    return {namespace for namespace, _ in pods_on_host(cluster)} <= {"default", cluster.namespace}
+
+
+class Writers:
+    """Threads that write as fast as they are answered, across the death of the server: what was acknowledged, and when."""
+
+    def __init__(self, cluster: Cluster, count: int = 4) -> None:
+        self._api = Api(cluster.lab.kubeconfig)
+        self._path = f"/api/v1/namespaces/{cluster.namespace}/configmaps"
+        self._end = threading.Event()
+        self.acknowledged: list[str] = []
+        self._threads = [threading.Thread(target=self._write, args=(n,)) for n in range(count)]
+
+    def __enter__(self) -> Writers:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _write(self, writer: int) -> None:
+        number = 0
+        while not self._end.is_set():
+            number += 1
+            name = f"w{writer}-{number}"
+            try:
+                answer = self._api.request("POST", self._path, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})
+            except LabFault:
+                self._end.wait(0.02)
+                continue
+            if answer.code == 201:
+                self.acknowledged.append(name)
+
+
+@pytest.mark.real
+def test_the_master_killed_again_and_again_under_load_loses_nothing_and_is_back_at_once(
+    cluster: Cluster, rng: random.Random, long: bool
+) -> None:
+    crowd = Crowd(cluster)
+    crowd.create("steady-0", "steady-1")
+    crowd.settle()
+    starts, back_s = crowd.starts(), []
+    with Writers(cluster) as writers:
+        for _ in range(MASTER_KILLS_LONG if long else MASTER_KILLS):
+            enough = len(writers.acknowledged) + rng.randrange(5, 200)
+            cluster.until(lambda enough=enough: len(writers.acknowledged) >= enough, "writes to be acknowledged")
+            began = time.monotonic()
+            cluster.lab.stop("master", "kmaster")
+            written = len(writers.acknowledged)
+            cluster.lab.start("master", "kmaster")
+            cluster.until(lambda written=written: len(writers.acknowledged) > written, "a write to be acknowledged again")
+            back_s.append(time.monotonic() - began)
+    there = set(cluster.kubectl("get", "configmaps", "-o", "name").replace("configmap/", "").split())
+    assert set(writers.acknowledged) <= there
+    assert max(back_s) < API_BACK_S, back_s
+    healthy(cluster)
+    assert crowd.settled()
+    assert crowd.starts() == starts
+    assert set(crowd.restarts().values()) == {0}
+    crowd.clear()
