@@ -27,6 +27,7 @@ import click
 
 from agent import joining
 from agent.agent import Agent
+from agent.cgroups import PodCgroups
 from agent.journal import FileJournal, MemoryJournal
 from agent.link import Link
 from agent.logs import PodLogs
@@ -250,6 +251,7 @@ async def _run_host(settings: Settings) -> None:
             clock=clock,
             logs=PodLogs(settings.log_root, clock),
             volumes=FolderVolumes(f"{settings.data_dir}/pods", f"{settings.run_dir}/pods", SystemRng()),
+            cgroups=PodCgroups(settings.cgroup_root) if settings.cgroup_root else None,
         )
         try:
             await _play(parts, identity, None)

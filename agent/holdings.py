@@ -44,6 +44,7 @@ class Holdings:
             pulls=asyncio.Semaphore(parts.settings.parallel_pulls),
             logs=parts.logs,
             volumes=parts.volumes,
+            cgroups=parts.cgroups,
             prefer_local_images=parts.settings.prefer_local_images,
         )
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from agent.cgroups import PodCgroups
 from agent.lifecycle import learn, life
 from agent.lifecycle.life import Action, Host, Note, Outcome
 from agent.runtime.contract import ObservedSandbox, Runtime, RuntimeFault
@@ -54,6 +55,7 @@ class Tools(msgspec.Struct, frozen=True):
     pulls: asyncio.Semaphore
     logs: LogFolders | None = None
     volumes: Volumes | None = None
+    cgroups: PodCgroups | None = None
     prefer_local_images: bool = False
 
 

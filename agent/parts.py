@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from agent.cgroups import PodCgroups
 from agent.journal import Journal
 from agent.logs import PodLogs
 from agent.network.contract import Network
@@ -18,7 +19,7 @@ from common.clock import Clock
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What an agent is made of. logs, volumes None: the runtime has none (hollow)."""
+    """What an agent is made of. logs, volumes, cgroups None: the runtime has none (hollow)."""
 
     name: str
     settings: Settings
@@ -29,3 +30,4 @@ class Parts(msgspec.Struct, frozen=True):
     clock: Clock
     logs: PodLogs | None = None
     volumes: Volumes | None = None
+    cgroups: PodCgroups | None = None

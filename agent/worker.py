@@ -171,6 +171,8 @@ class Worker:
         if self._tools.volumes is not None:
             # A big volume takes long to remove; in a thread, which no simulation has since it has no volumes.
             await asyncio.to_thread(self._tools.volumes.discard, self.uid)
+        if self._tools.cgroups is not None:
+            self._tools.cgroups.discard(self.uid)
         log.info("pod-gone pod=%s uid=%s", self._who, self.uid)
         self._tools.sink.gone(self.uid, confirmed=assignment is not None and not self._life.forgotten)
 

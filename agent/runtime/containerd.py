@@ -26,6 +26,7 @@ from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
 
 from agent.runtime import containerd_events as native
+from agent.runtime import containerd_tasks
 from agent.runtime import cri as convert
 from agent.runtime import labels
 from agent.runtime.contract import (
@@ -81,6 +82,7 @@ class ContainerdRuntime:
         self._runtime = stubs.RuntimeServiceStub(self._channel)
         self._images = stubs.ImageServiceStub(self._channel)
         self._subscribe = self._channel.unary_stream(native.SUBSCRIBE)
+        self._tasks = containerd_tasks.Tasks(self._channel)
         self._known: dict[str, _Known] = {}
         self._owners: dict[str, str] = {}
         """Container and sandbox ids to pod uids, for events."""
@@ -271,8 +273,7 @@ class ContainerdRuntime:
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
         await self.stop_sandbox(sandbox_id)
-        request = cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id)
-        await call(self._runtime.RemovePodSandbox, request, timeout_s=OPERATION_S, missing_ok=True)
+        await _remove(self._runtime.RemovePodSandbox, cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id), self._tasks)
         known = self._known.pop(sandbox_id, None)
         if known is None:
             return
@@ -329,13 +330,24 @@ class ContainerdRuntime:
         await call(self._runtime.StopContainer, request, timeout_s=whole_s + STOP_MARGIN_S, missing_ok=True)
 
     async def remove_container(self, container_id: str) -> None:
-        request = cri.RemoveContainerRequest(container_id=container_id)
-        await call(self._runtime.RemoveContainer, request, timeout_s=OPERATION_S, missing_ok=True)
+        await _remove(self._runtime.RemoveContainer, cri.RemoveContainerRequest(container_id=container_id), self._tasks)
         self._owners.pop(container_id, None)
         self._exited.discard(container_id)
         for known in self._known.values():
             known.running.pop(container_id, None)
             known.ended.pop(container_id, None)
+
+
+async def _remove(method: Any, request: Any, tasks: containerd_tasks.Tasks) -> None:
+    """With the task that CRI itself cannot remove, if there is one."""
+    try:
+        await call(method, request, timeout_s=OPERATION_S, missing_ok=True)
+    except RuntimeFault as fault:
+        task = containerd_tasks.stuck(fault.message)
+        if not task:
+            raise
+        await tasks.end(task)
+        await call(method, request, timeout_s=OPERATION_S, missing_ok=True)
 
 
 async def call(

@@ -21,7 +21,7 @@ for name in $(ls /sys/class/net); do echo "link $name"; done
 cut -d" " -f5 /proc/self/mountinfo | sed "s/^/mount /"
 find /sys/fs/cgroup -type d | sed "s/^/cgroup /"
 nft list ruleset | sed "s/^/rule /"
-ip route | sed "s/^/route /"
+ip route | sed "s/ linkdown//; s/ *$//; s/^/route /"
 find /var/lib/cni /var/log/pods /var/log/containers /var/lib/kagent /run/kagent 2>/dev/null | sed "s/^/file /"
 """
 
