@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -29,8 +31,15 @@ SPREAD_S = 0.7
 """Within this time after a batch was asked for, it is created, and the one before it deleted."""
 MASTER_KILLS, MASTER_KILLS_LONG = 6, 30
 API_BACK_S = 3.0
+FLOORS = 5
+"""Or so many times what the program's start takes, on a machine so busy that this is more."""
 STARTS = "/var/lib/kagent/starts-{namespace}"
-PROGRAM = 'echo "$HOSTNAME" >>/starts/log; trap "exit 0" TERM; sleep 3600 & wait'
+TWICE = "two-at-once"
+PROGRAM = f"""
+exec 9>"/starts/$HOSTNAME.lock"; flock -n 9 || echo {TWICE} >>/starts/log
+echo "$HOSTNAME" >>/starts/log; trap "exit 0" TERM; sleep 3600 & wait
+"""
+"""Says that it was started, and whether another one of its pod still ran."""
 FORGOTTEN = ("descriptor", "process containerd-shim", "namespace cni-", "mount /run/netns/cni-")
 """What is nobody's: containerd 1.6 forgets the shim, or the network namespace, of a sandbox that it was just making when it died, or its
 caller did. And the daemon that was killed is another one, with other descriptors."""
@@ -118,6 +127,7 @@ def test_a_daemon_killed_at_random_points_of_create_run_and_delete(
     before, crowd, pause = residue.on(cluster, HOST), Crowd(cluster), threading.Event()
     crowd.create(*(f"steady-{n}" for n in range(3)))
     crowd.settle()
+    restarts: Counter[str] = Counter()
     for point in range(POINTS_LONG if long else POINTS):
         leaving = [name for name in crowd.wanted if not name.startswith("steady")]
         crowd.create(*(f"p{point}-{n}" for n in range(BATCH)))
@@ -126,11 +136,13 @@ def test_a_daemon_killed_at_random_points_of_create_run_and_delete(
         cluster.lab.fault(HOST, "kill", of)
         cluster.lab.start(HOST, service)
         cluster.until(crowd.settled, f"the pods of point {point}, and no others")
+        restarts |= Counter(crowd.restarts())
     crowd.settle()
     starts = crowd.starts()
-    assert {name: count for name, count in starts.items() if count > 1} == {}
-    # Restarts are not counted: when the daemon dies between making a container and starting its program, containerd 1.6 can leave one that
-    # can never be started; it is replaced, which counts as a restart, although its program never ran.
+    assert starts[TWICE] == 0
+    assert [starts[name] + restarts[name] for name in crowd.wanted if name.startswith("steady")] == [1, 1, 1]
+    # Who calls for a start and dies takes the container with it: containerd kills it, and it is replaced, which users see as a restart.
+    assert {name: count for name, count in starts.items() if count > 1 + restarts[name]} == {}
     assert sorted(running_names(cluster, HOST)) == sorted([*crowd.wanted, *example_pods(cluster)])
     crowd.clear()
     healthy(cluster)
@@ -185,6 +197,13 @@ class Writers:
                 self.acknowledged.append(name)
 
 
+def floor_s() -> float:
+    """What starting the program alone takes now, on a machine that others use too."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "master", "--help"], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
+    return time.monotonic() - began
+
+
 @pytest.mark.real
 def test_the_master_killed_again_and_again_under_load_loses_nothing_and_is_back_at_once(
     cluster: Cluster, rng: random.Random, long: bool
@@ -202,10 +221,10 @@ def test_the_master_killed_again_and_again_under_load_loses_nothing_and_is_back_
             written = len(writers.acknowledged)
             cluster.lab.start("master", "kmaster")
             cluster.until(lambda written=written: len(writers.acknowledged) > written, "a write to be acknowledged again")
-            back_s.append(time.monotonic() - began)
+            back_s.append((time.monotonic() - began, floor_s()))
     there = set(cluster.kubectl("get", "configmaps", "-o", "name").replace("configmap/", "").split())
     assert set(writers.acknowledged) <= there
-    assert max(back_s) < API_BACK_S, back_s
+    assert all(took_s < max(API_BACK_S, FLOORS * least_s) for took_s, least_s in back_s), back_s
     healthy(cluster)
     assert crowd.settled()
     assert crowd.starts() == starts
