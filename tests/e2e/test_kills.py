@@ -36,10 +36,10 @@ FLOORS = 5
 STARTS = "/var/lib/kagent/starts-{namespace}"
 TWICE = "two-at-once"
 PROGRAM = f"""
-exec 9>"/starts/$HOSTNAME.lock"; flock -n 9 || echo {TWICE} >>/starts/log
+(nc -l -p 9999 || echo {TWICE} >>/starts/log) &
 echo "$HOSTNAME" >>/starts/log; trap "exit 0" TERM; sleep 3600 & wait
 """
-"""Says that it was started, and whether another one of its pod still ran."""
+"""Says that it was started; and whether another one of its pod still ran, which would hold the port that they share."""
 FORGOTTEN = ("descriptor", "process containerd-shim", "namespace cni-", "mount /run/netns/cni-")
 """What is nobody's: containerd 1.6 forgets the shim, or the network namespace, of a sandbox that it was just making when it died, or its
 caller did. And the daemon that was killed is another one, with other descriptors."""
@@ -124,7 +124,11 @@ def test_a_daemon_killed_at_random_points_of_create_run_and_delete(
 ) -> None:
     cluster.until(lambda: alone(cluster), "the pods of other tests to go")
     service = "kagent" if of == "agent" else runtimes.service(cluster.runtime, HOST)
-    before, crowd, pause = residue.on(cluster, HOST), Crowd(cluster), threading.Event()
+    crowd, pause = Crowd(cluster), threading.Event()
+    crowd.create("first")  # what a host has since its first pod is there before and after
+    crowd.settle()
+    crowd.clear()
+    before = residue.on(cluster, HOST)
     crowd.create(*(f"steady-{n}" for n in range(3)))
     crowd.settle()
     restarts: Counter[str] = Counter()
