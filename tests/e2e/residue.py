@@ -33,12 +33,12 @@ def on(cluster: Cluster, host: str) -> list[str]:
     return sorted([*found.stdout.splitlines(), *_descriptors(cluster, host)])
 
 
-def assert_none(cluster: Cluster, host: str, before: list[str], *, but: tuple[str, ...] = ()) -> None:
-    """All is as it was, exactly, within a moment. but: the beginnings of lines that do not count."""
+def assert_none(cluster: Cluster, host: str, before: list[str], *, but: tuple[str, ...] = (), fewer: bool = False) -> None:
+    """All is as it was, exactly, within a moment. but: the beginnings of lines that do not count. fewer: others may have gone meanwhile."""
 
     def left() -> list[str]:
         then, now = Counter(before), Counter(on(cluster, host))
-        changed = [f"+ {line}" for line in (now - then).elements()] + [f"- {line}" for line in (then - now).elements()]
+        changed = [f"+ {line}" for line in (now - then).elements()] + [f"- {line}" for line in (then - now).elements() if not fewer]
         return [line for line in changed if not line[2:].startswith(but or ("\0",))]
 
     with contextlib.suppress(AssertionError):

@@ -150,7 +150,7 @@ def test_a_daemon_killed_at_random_points_of_create_run_and_delete(
     assert sorted(running_names(cluster, HOST)) == sorted([*crowd.wanted, *example_pods(cluster)])
     crowd.clear()
     healthy(cluster)
-    residue.assert_none(cluster, HOST, before, but=FORGOTTEN)
+    residue.assert_none(cluster, HOST, before, but=FORGOTTEN, fewer=True)
 
 
 def pods_on_host(cluster: Cluster) -> list[tuple[str, str]]:
