@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 import msgspec
@@ -22,9 +21,11 @@ import msgspec
 from agent.assignment import decode
 from agent.holdings import Holdings
 from agent.lifecycle.life import Host
+from agent.link_streams import Stream
 from agent.node_report import NodeReport
 from agent.parts import Parts
 from agent.reporter import Reporter
+from agent.streams import remote
 from common.aio import tasks
 from common.errors import BadRequest, NotNow
 from common.wire import messages
@@ -196,9 +197,20 @@ class Agent:
 
     # StreamServer.
 
-    def open(self, kind: str, request: dict[str, Any]) -> AsyncIterator[bytes]:
-        if kind != "logs":
+    async def serve(self, kind: str, request: dict[str, Any], stream: Stream) -> None:
+        if kind == "logs":
+            await self._serve_log(request, stream)
+        elif kind in remote.KINDS:
+            await remote.serve(kind, request, stream=stream, runtime=self._parts.runtime, look=self._holdings.look)
+        else:
             raise BadRequest(f"streams of kind {kind!r} are not known to this agent")
+
+    async def _serve_log(self, request: dict[str, Any], stream: Stream) -> None:
         if self._parts.logs is None:
             raise BadRequest(f"the {self._parts.settings.runtime} runtime on node {self.name} keeps no logs")
-        return self._parts.logs.open(request, self._holdings.look)
+        chunks = self._parts.logs.open(request, self._holdings.look)
+        try:
+            async for chunk in chunks:
+                await stream.send(chunk)
+        finally:
+            await chunks.aclose()  # type: ignore[attr-defined]

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 
-from agent.link_streams import StreamLink
+from agent.link_streams import Stream, StreamLink
 from common import version
 from common.aio.tasks import TaskGroup, supervise
 from common.clock import Clock, Rng
@@ -69,10 +69,10 @@ class Duties(Protocol):
 class StreamServer(Protocol):
     """What serves the master's streams."""
 
-    def open(self, kind: str, request: dict[str, Any]) -> AsyncIterator[bytes]:
-        """kind "logs": request as `master.api.streams.LogRequest`, as a map. Chunks of any size; they are asked for one after
-        another, as the client reads. Raises SteersmanErrors (BadRequest, NotFound …), which reach the client with their
-        reason. It is closed (`aclose`) when the client goes away."""
+    async def serve(self, kind: str, request: dict[str, Any], stream: Stream) -> None:
+        """Serve one stream to its end. kind and request: "logs", `master.api.streams.LogRequest` as a map, and so on. What is
+        sent waits until the client reads. Raises SteersmanErrors (BadRequest, NotFound …), which reach the client with their
+        reason. It is cancelled when the client goes away."""
 
 
 class Settings(msgspec.Struct, frozen=True):

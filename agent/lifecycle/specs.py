@@ -70,6 +70,7 @@ def container(
         resources=limits(pod, container, host),
         tty=container.tty,
         stdin=container.stdin,
+        stdin_once=container.stdin_once,
         read_only_root=bool(security.get("readOnlyRootFilesystem")),
         privileged=bool(security.get("privileged")),
         run_as_user=_integer(security.get("runAsUser")),

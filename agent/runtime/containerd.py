@@ -26,7 +26,7 @@ from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
 
 from agent.runtime import containerd_events as native
-from agent.runtime import containerd_tasks
+from agent.runtime import containerd_session, containerd_tasks
 from agent.runtime import cri as convert
 from agent.runtime import labels
 from agent.runtime.contract import (
@@ -35,12 +35,14 @@ from agent.runtime.contract import (
     LABEL_POD_NAMESPACE,
     LABEL_POD_UID,
     ContainerSpec,
+    Ends,
     ObservedContainer,
     ObservedSandbox,
     RuntimeEvent,
     RuntimeFault,
     RuntimeInfo,
     SandboxSpec,
+    Session,
     State,
 )  # fmt: skip
 from common.errors import NotNow, Timeout, Unavailable
@@ -336,6 +338,36 @@ class ContainerdRuntime:
         for known in self._known.values():
             known.running.pop(container_id, None)
             known.ended.pop(container_id, None)
+
+    # Conversations.
+
+    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
+        request = cri.ExecRequest(container_id=container_id, cmd=list(command), **_asked(ends))
+        return await containerd_session.open_session((await call(self._runtime.Exec, request)).url, ends)
+
+    async def attach(self, container_id: str, ends: Ends) -> Session:
+        request = cri.AttachRequest(container_id=container_id, **_asked(ends))
+        return await containerd_session.open_session((await call(self._runtime.Attach, request)).url, ends)
+
+    async def netns(self, sandbox_id: str) -> str:
+        request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id, verbose=True)
+        response = await call(self._runtime.PodSandboxStatus, request)
+        if response.status.linux.namespaces.options.network == cri.NODE:
+            return ""
+        pid = msgspec.json.decode(response.info.get("info", "{}"), type=_SandboxInfo).pid
+        if not pid:
+            raise RuntimeFault(f"sandbox {sandbox_id} does not run")
+        return f"/proc/{pid}/ns/net"
+
+
+class _SandboxInfo(msgspec.Struct):
+    """Of what containerd tells about a sandbox beyond the CRI."""
+
+    pid: int = 0
+
+
+def _asked(ends: Ends) -> dict[str, bool]:
+    return {"stdin": ends.stdin, "stdout": ends.stdout, "stderr": ends.stderr, "tty": ends.tty}
 
 
 async def _remove(method: Any, request: Any, tasks: containerd_tasks.Tasks) -> None:

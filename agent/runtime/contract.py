@@ -81,6 +81,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     resources: ResourceLimits = ResourceLimits()
     tty: bool = False
     stdin: bool = False
+    stdin_once: bool = False
     read_only_root: bool = False
     privileged: bool = False
     run_as_user: int | None = None
@@ -133,6 +134,29 @@ class RuntimeInfo(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class Ends(msgspec.Struct, frozen=True):
+    """Which of a process' ends a session has. With tty there is no stderr: it is in stdout."""
+
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    tty: bool = False
+
+
+class Session(Protocol):
+    """A conversation with a process, or through a port. Channels are those of `common.wire.flow`."""
+
+    def frames(self) -> AsyncIterator[tuple[int, bytes]]:
+        """What comes out, as it is asked for, until all has ended. Of a process at last STATUS: how it ended, as Kubernetes' Status.
+        Raises Unavailable when the runtime broke off."""
+
+    async def send(self, channel: int, data: bytes) -> None:
+        """Into STDIN (empty: its end), RESIZE or DATA; returns when there is room for more. Raises OSError when nobody reads it."""
+
+    async def close(self) -> None:
+        """Let go of it; its connection is closed. Idempotent."""
+
+
 class Runtime(Protocol):
     async def info(self) -> RuntimeInfo: ...
 
@@ -168,5 +192,15 @@ class Runtime(Protocol):
 
     async def remove_container(self, container_id: str) -> None:
         """Idempotent."""
+
+    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
+        """Run a command beside a running container's own. Raises RuntimeFault with the runtime's words, BadRequest when it has no
+        processes (hollow)."""
+
+    async def attach(self, container_id: str, ends: Ends) -> Session:
+        """A running container's own process, from now on. Raises as `exec`."""
+
+    async def netns(self, sandbox_id: str) -> str:
+        """The path of a running sandbox' network namespace; "" is the host's. Raises RuntimeFault, BadRequest as `exec`."""
 
     async def close(self) -> None: ...

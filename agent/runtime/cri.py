@@ -53,6 +53,7 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, cluster: str) ->
         log_path=spec.log_path,
         tty=spec.tty,
         stdin=spec.stdin,
+        stdin_once=spec.stdin_once,
         linux=cri.LinuxContainerConfig(resources=limits(spec.resources), security_context=security(spec, sandbox)),
     )
 

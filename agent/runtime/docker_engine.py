@@ -17,10 +17,12 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import Any
 
 import aiodocker
+import aiodocker.containers
+import aiodocker.execs
 import aiohttp
 from aiodocker.exceptions import DockerError, DockerStreamError
 
-from agent.runtime.contract import RuntimeFault
+from agent.runtime.contract import Ends, RuntimeFault
 from common.errors import Timeout, Unavailable
 
 SHORT_S = 10.0
@@ -111,9 +113,45 @@ class Engine:
             bad = "invalid reference format" in fault.message
             raise RuntimeFault(f'failed to pull image "{image}": {fault.message}', kind="InvalidImageName" if bad else fault.kind) from None
 
+    async def new_exec(self, identity: str, command: tuple[str, ...], ends: Ends) -> Exec:
+        made = self._client.containers.container(identity).exec(
+            list(command), stdin=ends.stdin, stdout=ends.stdout, stderr=ends.stderr, tty=ends.tty
+        )
+        return Exec(await limited(made))
+
+    def container(self, identity: str) -> Main:
+        """Its main process, to attach to."""
+        return Main(identity, self._client.containers.container(identity))
+
     def events(self, *labels: str, since: float) -> Events:
         """Of containers with these labels, from this moment on. To be closed."""
         return Events(self._endpoint, labels, since)
+
+
+class Exec:
+    """A command in a container."""
+
+    def __init__(self, made: aiodocker.execs.Exec) -> None:
+        self._made = made
+        self.id = made.id
+
+    async def resize(self, *, width: int, height: int) -> None:
+        await limited(self._made.resize(w=width, h=height))
+
+    async def exit_code(self) -> int | None:
+        """None: it runs, or Docker does not know."""
+        return (await limited(self._made.inspect())).get("ExitCode")
+
+
+class Main:
+    """A container's own process."""
+
+    def __init__(self, identity: str, container: aiodocker.containers.DockerContainer) -> None:
+        self._container = container
+        self.id = identity
+
+    async def resize(self, *, width: int, height: int) -> None:
+        await limited(self._container.resize(w=width, h=height))
 
 
 class Events:

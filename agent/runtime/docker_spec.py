@@ -65,6 +65,7 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, *, cluster: str,
         "WorkingDir": spec.working_dir,
         "Tty": spec.tty,
         "OpenStdin": spec.stdin,
+        "StdinOnce": spec.stdin_once,
         "User": user(spec),
         "HostConfig": _host_config(spec, sandbox, sandbox_id=sandbox_id, least_oom_score_adj=least_oom_score_adj),
     }

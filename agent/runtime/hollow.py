@@ -16,11 +16,13 @@ import msgspec
 from agent.runtime import hollow_program
 from agent.runtime.contract import (
     ContainerSpec,
+    Ends,
     ObservedSandbox,
     RuntimeEvent,
     RuntimeFault,
     RuntimeInfo,
     SandboxSpec,
+    Session,
     State,
 )  # fmt: skip
 from agent.runtime.hollow_world import (
@@ -35,10 +37,11 @@ from agent.runtime.hollow_world import (
     seen,
 )
 from common.clock import Clock
-from common.errors import Timeout, Unavailable
+from common.errors import BadRequest, Timeout, Unavailable
 from common.version import VERSION
 
 OPERATION_TIMEOUT_S = 120.0
+NO_PROCESSES = "the pod runs on a hollow node, whose containers are played in memory: there is no process or port to reach"
 MISSING_IMAGES = ("missing", "nonexistent", "no-such", "does-not-exist")
 
 Hook = Callable[[str, str], Awaitable[None]]
@@ -185,6 +188,15 @@ class HollowRuntime:
         if container.state is State.RUNNING:
             self.world.exit(container, KILLED)
         container.sandbox.containers.pop(container_id, None)
+
+    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
+        raise BadRequest(NO_PROCESSES)
+
+    async def attach(self, container_id: str, ends: Ends) -> Session:
+        raise BadRequest(NO_PROCESSES)
+
+    async def netns(self, sandbox_id: str) -> str:
+        raise BadRequest(NO_PROCESSES)
 
     async def close(self) -> None:
         """What runs goes on."""

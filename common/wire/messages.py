@@ -12,8 +12,9 @@ with one key. Every message after Welcome carries the session's epoch; a receive
       Heartbeat, NodeReport, PodReport, PodGone, Happened   →
                             ←    Ack, Forget, Assign, Config, Peers
       StreamHello           →                  stream socket
-                            ←    Open, Credit, Cancel
-      Data, End             →
+                            ←    Open, Cancel
+      Data, Credit          ↔
+      End                   →
 
 Times are wall-clock seconds since the epoch; documents are encoded JSON.
 """
@@ -185,7 +186,7 @@ class StreamHello(Message):
 
 
 class Open(Message):
-    """Start a stream. kind: "logs"; request: the msgpack map of its request struct."""
+    """Start a stream. kind: "logs", "exec", "attach" or "portforward"; request: the msgpack map of its request struct."""
 
     epoch: int
     stream: int
@@ -194,7 +195,7 @@ class Open(Message):
 
 
 class Credit(Message):
-    """The receiver of Data allows so many more bytes."""
+    """The receiver of Data allows so many more bytes. The agent's first one says that the stream is open; a log has none."""
 
     epoch: int
     stream: int
@@ -202,9 +203,12 @@ class Credit(Message):
 
 
 class Data(Message):
+    """Bytes of one of the stream's channels, as `flow.py` numbers them; empty: that channel has ended. Costs its length, or 1."""
+
     epoch: int
     stream: int
     data: bytes
+    channel: int = 0
 
 
 class End(Message):
@@ -249,5 +253,5 @@ class Fault(Message):
 
 CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone | Happened
 CONTROL_FROM_MASTER = Joined | Refused | Welcome | Sync | Assign | Forget | Config | Peers | Ack
-STREAM_FROM_AGENT = StreamHello | Data | End | Refused
-STREAM_FROM_MASTER = Open | Credit | Cancel | Refused
+STREAM_FROM_AGENT = StreamHello | Data | Credit | End | Refused
+STREAM_FROM_MASTER = Open | Data | Credit | Cancel | Refused

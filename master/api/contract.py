@@ -19,6 +19,7 @@ from common.objects.meta import View
 from master.store.contract import Cause
 
 if TYPE_CHECKING:
+    from master.api.authz import Access
     from master.api.catalog import Catalog
 
 Document = dict[str, Any]
@@ -231,6 +232,9 @@ class Door(Protocol):
 
     views: Views
     catalog: Catalog
+
+    def authorize(self, actor: Actor, access: Access) -> None:
+        """For what is neither read nor written, such as exec: raises Forbidden."""
 
     def get(self, actor: Actor, ref: Ref) -> Stored:
         """Raises NotFound, Forbidden."""

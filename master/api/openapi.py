@@ -19,6 +19,8 @@ from master.api.registry import Resource, Subresource
 
 Json = dict[str, Any]
 
+STREAMS = ("exec", "attach", "portforward")
+"""Subresources that are connections; their options are query parameters, and of no schema."""
 DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 STATUS = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
 PATCH = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
@@ -187,6 +189,9 @@ def _add_paths(paths: Json, root: str, resource: Resource, names: set[str]) -> N
 
 def _subresource(resource: Resource, sub: Subresource, own: str, names: set[str]) -> Json:
     group, version = (sub.group, sub.version) if sub.version else (resource.group, resource.version)
+    if sub.name in STREAMS:
+        kind = {"group": group, "version": version, "kind": sub.kind}
+        return {"parameters": _parameters(resource, item=True), **{way: _operation("connect", kind, "", ()) for way in ("get", "post")}}
     name = schema_source.name_of(group, version, sub.kind) if sub.kind else own
     assert name is not None, sub
     names.add(name)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import msgspec
@@ -27,7 +28,7 @@ from common.errors import BadRequest, NotNow, TooLarge
 from common.wire import codec, messages
 from common.wire.transport import Inbound, Listener
 from master.api.contract import Door, Ref
-from master.api.streams import LogRequest
+from master.api.streams import Conversation, LogRequest, TalkRequest
 from master.dispatch import sessions
 from master.dispatch.assigning import Assigner
 from master.dispatch.following import Following
@@ -72,7 +73,7 @@ class Leases(Protocol):
 
 
 class Dispatch:
-    """`run()` until cancelled. `ring` is what both listeners ask for admission; `logs` makes it a `master.api.streams.Streams`."""
+    """`run()` until cancelled. `ring` is what both listeners ask for admission; `logs` and `talk` make it a `master.api.streams.Streams`."""
 
     def __init__(
         self, door: Door, *, control: Listener, streams: Listener, clock: Clock, settings: Settings,
@@ -108,6 +109,10 @@ class Dispatch:
     def logs(self, node: str, request: LogRequest) -> AsyncIterator[bytes]:
         """See `master.api.streams`."""
         return self._hub.logs(node, request)
+
+    def talk(self, node: str, request: TalkRequest) -> AbstractAsyncContextManager[Conversation]:
+        """See `master.api.streams`."""
+        return self._hub.talk(node, request)
 
     @property
     def idle(self) -> bool:

@@ -1,9 +1,10 @@
-"""Live byte streams from the agents, for the fronts: implements `master.api.streams.Streams` over the agents' second socket.
+"""Live byte streams from and to the agents, for the fronts: implements `master.api.streams.Streams` over the agents' second socket.
 
     logs() ─► Open, Credit(WINDOW) ─► Data… ─► the client reads a chunk ─► Credit(what was read) ─► … ─► End
+    talk() ─► Open, Credit(WINDOW) ─► the agent's first Credit: it has begun ─► Data in both directions ─► End
                                                 the client goes away ─► Cancel
 
-Owns the streams and their credit. An agent sends no more than it was given, and more is given only as the client reads, so a slow
+Owns the streams; their credit is `flow.py`'s. Nobody sends more than it was given, and more is given only as it is read, so a slow
 client stalls its own stream: not the socket, not its neighbours, not the heartbeats (they have another socket). An agent that sends
 beyond its credit loses the stream. Streams end with their node's session.
 """
@@ -12,59 +13,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
 
-from common.errors import BY_REASON, BadRequest, SteersmanError, Unavailable
+from common.errors import BY_REASON, BadRequest, SteersmanError, Timeout, Unavailable
 from common.wire import codec, messages
+from common.wire.flow import Flow
 from common.wire.transport import Inbound, Listener
-from master.api.streams import LogRequest
+from master.api.streams import AttachRequest, ExecRequest, LogRequest, PortRequest, TalkRequest
 
 log = logging.getLogger(__name__)
 
-WINDOW = 256 * 1024
-"""Bytes under way per stream."""
+STREAMS_PER_NODE = 1024
+BEGIN_S = 30.0
+"""How long a node may take to begin a conversation."""
+FULL_S = 10.0
+FULL_STEP_S = 0.005
+"""A full queue of the socket drains as the agent reads; the stream waits so long for it, and looks so often."""
+KINDS: dict[type, str] = {LogRequest: "logs", ExecRequest: "exec", AttachRequest: "attach", PortRequest: "portforward"}
 
-STREAMS_PER_NODE = 256
 
+class _Stream(Flow):
+    """A flow, and whose it is."""
 
-@dataclass(slots=True, eq=False)
-class _Stream:
-    """credit: what the agent may still send. over: False while it runs; then True, or the error it ended with."""
-
-    node: str
-    peer: bytes
-    epoch: int
-    credit: int = WINDOW
-    chunks: deque[bytes] = field(default_factory=deque)
-    over: SteersmanError | bool = False
-    waiter: asyncio.Future[None] | None = None
-
-    def put(self, data: bytes) -> None:
-        self.credit -= len(data)
-        self.chunks.append(data)
-        self._wake()
-
-    def end(self, error: SteersmanError | None) -> None:
-        if self.over is False:
-            self.over = error or True
-            self._wake()
-
-    def _wake(self) -> None:
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
-
-    async def next(self) -> bytes | None:
-        """The next chunk, None at the end. What arrived before an error is given first."""
-        while not self.chunks:
-            if isinstance(self.over, SteersmanError):
-                raise self.over
-            if self.over:
-                return None
-            self.waiter = asyncio.get_running_loop().create_future()
-            await self.waiter
-        return self.chunks.popleft()
+    def __init__(self, hub: StreamHub, node: str, *, peer: bytes, epoch: int, number: int) -> None:
+        super().__init__(epoch, number, lambda message: hub.send(self, message))
+        self.node = node
+        self.peer = peer
 
 
 class StreamHub:
@@ -75,6 +51,7 @@ class StreamHub:
         self._epoch_of = epoch_of
         self._peers: dict[str, bytes] = {}
         self._streams: dict[int, _Stream] = {}
+        self._open_of: Counter[str] = Counter()
         self._last = 0
 
     async def run(self) -> None:
@@ -100,7 +77,7 @@ class StreamHub:
                 self.lost(node)
                 self._peers[node] = inbound.peer
             return
-        if not isinstance(message, messages.Data | messages.End) or message.epoch != epoch:
+        if not isinstance(message, messages.Data | messages.Credit | messages.End) or message.epoch != epoch:
             return
         stream = self._streams.get(message.stream)
         if stream is None or stream.peer != inbound.peer:
@@ -109,11 +86,17 @@ class StreamHub:
                 await self._listener.send(inbound.peer, codec.encode(messages.Cancel(message.epoch, message.stream)))
         elif isinstance(message, messages.End):
             stream.end(BY_REASON.get(message.reason, SteersmanError)(message.message) if message.reason else None)
-        elif len(message.data) > stream.credit:
-            stream.end(Unavailable(f"node {node} sent more than it was allowed to: the stream was closed"))
-            log.warning("stream-overrun node=%s stream=%d", node, message.stream)
+        elif isinstance(message, messages.Credit):
+            stream.credit(message.bytes)
         else:
-            stream.put(message.data)
+            self._bring(stream, message)
+
+    def _bring(self, stream: _Stream, message: messages.Data) -> None:
+        try:
+            stream.put(message.channel, message.data)
+        except Unavailable:
+            stream.end(Unavailable(f"node {stream.node} sent more than it was allowed to: the stream was closed"))
+            log.warning("stream-overrun node=%s stream=%d", stream.node, message.stream)
 
     def lost(self, node: str) -> None:
         """The node's session, or its stream socket, is over. Idempotent."""
@@ -124,34 +107,52 @@ class StreamHub:
 
     async def logs(self, node: str, request: LogRequest) -> AsyncIterator[bytes]:
         """See `master.api.streams`."""
-        async for chunk in self._open(node, "logs", codec.to_map(request)):
-            yield chunk
+        async with self._open(node, request) as stream:
+            while (received := await stream.receive()) is not None:
+                yield received[1]
 
-    async def _open(self, node: str, kind: str, request: dict[str, object]) -> AsyncIterator[bytes]:
+    @asynccontextmanager
+    async def talk(self, node: str, request: TalkRequest) -> AsyncIterator[Flow]:
+        """See `master.api.streams`."""
+        async with self._open(node, request) as stream:
+            try:
+                async with asyncio.timeout(BEGIN_S):
+                    await stream.accepted()
+            except TimeoutError:
+                raise Timeout(f"node {node} did not begin within {BEGIN_S:g} s") from None
+            yield stream
+
+    @asynccontextmanager
+    async def _open(self, node: str, request: LogRequest | TalkRequest) -> AsyncIterator[_Stream]:
         peer, epoch = self._peers.get(node), self._epoch_of(node)
         if peer is None or epoch is None:
-            raise Unavailable(f"node {node} is not connected: its logs cannot be read now")
-        if sum(stream.node == node for stream in self._streams.values()) >= STREAMS_PER_NODE:
+            raise Unavailable(f"node {node} is not connected: its pods' logs, exec, attach and ports cannot be reached now")
+        if self._open_of[node] >= STREAMS_PER_NODE:
             raise Unavailable(f"node {node} has {STREAMS_PER_NODE} open streams already; close some")
         self._last += 1
-        number, stream = self._last, _Stream(node, peer, epoch)
-        self._streams[number] = stream
+        number = self._last
+        stream = self._streams[number] = _Stream(self, node, peer=peer, epoch=epoch, number=number)
+        self._open_of[node] += 1
         try:
-            await self._send(stream, messages.Open(epoch, number, kind, request))
-            await self._send(stream, messages.Credit(epoch, number, WINDOW))
-            read = 0
-            while (chunk := await stream.next()) is not None:
-                yield chunk
-                read += len(chunk)
-                if read >= WINDOW // 4 and stream.over is False:
-                    stream.credit += read
-                    await self._send(stream, messages.Credit(epoch, number, read))
-                    read = 0
+            await self.send(stream, messages.Open(epoch, number, KINDS[type(request)], codec.to_map(request)))
+            await stream.accept()
+            yield stream
         finally:
             del self._streams[number]
+            self._open_of[node] -= 1
+            if not self._open_of[node]:
+                del self._open_of[node]
             if stream.over is False:
+                stream.end()
                 await self._listener.send(peer, codec.encode(messages.Cancel(epoch, number)))
 
-    async def _send(self, stream: _Stream, message: messages.Message) -> None:
-        if not await self._listener.send(stream.peer, codec.encode(message)):
-            self.lost(stream.node)
+    async def send(self, stream: _Stream, message: messages.Message) -> None:
+        """Waits while the socket's queue is full. When it stays so, the node's streams are over, and their readers are told."""
+        body, deadline = codec.encode(message), asyncio.get_running_loop().time() + FULL_S
+        while not await self._listener.send(stream.peer, body):
+            if stream.over is not False:
+                return
+            if asyncio.get_running_loop().time() >= deadline or self._peers.get(stream.node) != stream.peer:
+                self.lost(stream.node)
+                return
+            await asyncio.sleep(FULL_STEP_S)

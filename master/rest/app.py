@@ -4,7 +4,7 @@
                        │
                        └─► who calls? ─► discovery, OpenAPI ─► documents
                                   │
-                                  └─► a resource ─► verbs | watch | logs ─► the door
+                                  └─► a resource ─► verbs | watch | logs | remote (exec, attach) | ports ─► the door
 
 Owns that order and the life of the front (`listen`, `run`, `stop`); each part is a module of its own. There is no router: a
 Kubernetes path is split once, which is faster than matching patterns, and every path has one meaning.
@@ -13,7 +13,7 @@ Kubernetes path is split once, which is faster than matching patterns, and every
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from aiohttp import hdrs, web
@@ -29,6 +29,8 @@ from master.rest.connection import Connection, HttpServer
 from master.rest.documents import Check, Documents
 from master.rest.gate import Bounds, Gate
 from master.rest.logs import Logs
+from master.rest.ports import PortForward
+from master.rest.remote import Remote
 from master.rest.verbs import Verbs
 from master.rest.watch import Watches
 
@@ -64,7 +66,10 @@ class Front:
         self._complaints = Complaints(clock)
         self._verbs = Verbs(door, clock=clock)
         self._watches = Watches(door, clock=clock, rng=rng)
-        self._logs = Logs(door, streams)
+        logs, remote, ports = Logs(door, streams), Remote(door, streams), PortForward(door, streams)
+        self._streaming = {
+            "log": logs.answer, "exec": remote.answer, "attach": remote.answer, "portforward": ports.answer,
+        }  # fmt: skip
         self._stopping = False
         self._http: HttpServer | None = None
         self._gate: Gate | None = None
@@ -113,11 +118,19 @@ class Front:
         if not depth or len(parts) <= depth:
             return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
         route = routes.parse(parts, self._catalog)
-        log_asked = route.subresource == "log"  # text, whatever is accepted
-        accepted = negotiate.negotiate("" if log_asked else request.headers.get(hdrs.ACCEPT, ""))
+        streaming = self._streaming.get(route.subresource)  # whatever is accepted: they have forms of their own
+        accepted = negotiate.negotiate("" if streaming else request.headers.get(hdrs.ACCEPT, ""))
         call = Call(request, actor, route, request.query, accepted)
-        if log_asked:
-            return await self._logs.answer(call)
+        if streaming:
+            return await self._streamed(call, streaming)
         if request.method == "GET" and not route.subresource and "watch" in call.query and query.flag(call.query, "watch"):
             return await self._watches.answer(call)
         return await self._verbs.answer(call)
+
+    async def _streamed(self, call: Call, answer: Callable[[Call], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+        try:
+            return await answer(call)
+        except SteersmanError as error:
+            if call.request.writer.output_size:
+                raise ConnectionError(f"an answer had begun: {error.message}") from None
+            raise

@@ -1,0 +1,80 @@
+"""Exec and attach on containerd: a SPDY client of its streaming server, which listens on the host's loopback.
+
+    CRI Exec ─► a URL with a token ─► POST, 101 ─► a SPDY stream each for error, stdin, stdout, stderr, resize
+
+Owns which stream is which channel. How the command ended comes on the error stream as Kubernetes' Status, and is handed on as it is.
+SPDY and not WebSocket, because containerd 1.6's WebSocket cannot end stdin without ending everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from agent.runtime.contract import Ends
+from agent.runtime.upgrade import upgrade
+from common.errors import Unavailable
+from common.wire import spdy
+from common.wire.flow import CHUNK, RESIZE, STATUS, STDERR, STDIN, STDOUT
+
+HEADERS = {"Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": "v4.channel.k8s.io"}
+
+
+async def open_session(url: str, ends: Ends) -> ContainerdSession:
+    """url: as the CRI gave it. Raises as `upgrade`."""
+    address = urlsplit(url)
+    target = address.path + (f"?{address.query}" if address.query else "")
+    reader, writer = await upgrade(f"{address.scheme}://{address.netloc}", target, headers=HEADERS)
+    return ContainerdSession(reader, writer, ends)
+
+
+class ContainerdSession:
+    """See `contract.Session`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ends: Ends) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._spdy = spdy.Session(client=True)
+        self._stream_of: dict[int, int] = {}
+        wanted = [(STATUS, "error", True), (STDIN, "stdin", ends.stdin), (STDOUT, "stdout", ends.stdout)]
+        wanted += [(STDERR, "stderr", ends.stderr and not ends.tty), (RESIZE, "resize", ends.tty)]
+        for channel, kind, needed in wanted:
+            if needed:
+                self._stream_of[channel], frame = self._spdy.open({"streamType": kind})
+                self._writer.write(frame)
+
+    async def frames(self) -> AsyncIterator[tuple[int, bytes]]:
+        channel_of = {number: channel for channel, number in self._stream_of.items() if channel not in (STDIN, RESIZE)}
+        told = False
+        while channel_of:
+            try:
+                data = await self._reader.read(CHUNK)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            for event in self._spdy.feed(data):
+                if isinstance(event, spdy.Received) and event.stream in channel_of:
+                    channel = channel_of[event.stream]
+                    if event.data:
+                        told = told or channel == STATUS
+                        yield channel, event.data
+                    if event.fin:
+                        del channel_of[event.stream]
+                elif isinstance(event, spdy.Reset):
+                    channel_of.pop(event.stream, None)
+                elif isinstance(event, spdy.Pinged):
+                    self._writer.write(spdy.pong(event.ping))
+        if not told:
+            raise Unavailable("containerd broke off the stream without telling how the command ended")
+
+    async def send(self, channel: int, data: bytes) -> None:
+        number = self._stream_of.get(channel)
+        if number is None or channel not in (STDIN, RESIZE):
+            return
+        self._writer.write(spdy.data(number, data, fin=not data))
+        await self._writer.drain()
+
+    async def close(self) -> None:
+        self._writer.transport.abort()
