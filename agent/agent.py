@@ -201,7 +201,7 @@ class Agent:
         if kind == "logs":
             await self._serve_log(request, stream)
         elif kind in remote.KINDS:
-            await remote.serve(kind, request, stream=stream, runtime=self._parts.runtime, look=self._holdings.look)
+            await remote.serve(kind, request, stream=stream, sessions=self._parts.runtime.sessions, look=self._holdings.look)
         else:
             raise BadRequest(f"streams of kind {kind!r} are not known to this agent")
 

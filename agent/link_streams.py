@@ -110,9 +110,6 @@ class StreamLink:
             reason, why = error.reason, error.message
         except OSError as error:
             reason, why = "InternalError", f"node {self._node}: {error.strerror or error}"
-        except Exception:
-            log.exception("stream-died node=%s kind=%s", self._node, message.kind[:40])
-            reason, why = "InternalError", f"node {self._node}: the stream died; its log says why"
         finally:
             running.pop(message.stream, None)
         await _send(connection, messages.End(message.epoch, message.stream, reason, why))

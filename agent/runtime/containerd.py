@@ -26,30 +26,29 @@ from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
 
 from agent.runtime import containerd_events as native
-from agent.runtime import containerd_session, containerd_tasks
+from agent.runtime import containerd_tasks
 from agent.runtime import cri as convert
 from agent.runtime import labels
+from agent.runtime.containerd_call import MISSING, SHORT_S, call
+from agent.runtime.containerd_session import ContainerdSessions
 from agent.runtime.contract import (
     LABEL_CLUSTER,
     LABEL_POD_NAME,
     LABEL_POD_NAMESPACE,
     LABEL_POD_UID,
     ContainerSpec,
-    Ends,
     ObservedContainer,
     ObservedSandbox,
     RuntimeEvent,
     RuntimeFault,
     RuntimeInfo,
     SandboxSpec,
-    Session,
     State,
 )  # fmt: skip
 from common.errors import NotNow, Timeout, Unavailable
 
 log = logging.getLogger(__name__)
 
-SHORT_S = 10.0
 OPERATION_S = 120.0
 PULL_S = 900.0
 STOP_MARGIN_S = 30.0
@@ -57,7 +56,6 @@ CATCH_UP_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 SUBSCRIBED_S = 0.1
 RECONNECT_S = 0.5
 MESSAGE_MOST_BYTES = 16 << 20
-MISSING = "NotFound"
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_MOST_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -82,6 +80,7 @@ class ContainerdRuntime:
         self._cgroup_root = cgroup_root
         self._channel = grpc.aio.insecure_channel(endpoint, options=OPTIONS)
         self._runtime = stubs.RuntimeServiceStub(self._channel)
+        self.sessions = ContainerdSessions(self._runtime)
         self._images = stubs.ImageServiceStub(self._channel)
         self._subscribe = self._channel.unary_stream(native.SUBSCRIBE)
         self._tasks = containerd_tasks.Tasks(self._channel)
@@ -339,36 +338,6 @@ class ContainerdRuntime:
             known.running.pop(container_id, None)
             known.ended.pop(container_id, None)
 
-    # Conversations.
-
-    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
-        request = cri.ExecRequest(container_id=container_id, cmd=list(command), **_asked(ends))
-        return await containerd_session.open_session((await call(self._runtime.Exec, request)).url, ends)
-
-    async def attach(self, container_id: str, ends: Ends) -> Session:
-        request = cri.AttachRequest(container_id=container_id, **_asked(ends))
-        return await containerd_session.open_session((await call(self._runtime.Attach, request)).url, ends)
-
-    async def netns(self, sandbox_id: str) -> str:
-        request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id, verbose=True)
-        response = await call(self._runtime.PodSandboxStatus, request)
-        if response.status.linux.namespaces.options.network == cri.NODE:
-            return ""
-        pid = msgspec.json.decode(response.info.get("info", "{}"), type=_SandboxInfo).pid
-        if not pid:
-            raise RuntimeFault(f"sandbox {sandbox_id} does not run")
-        return f"/proc/{pid}/ns/net"
-
-
-class _SandboxInfo(msgspec.Struct):
-    """Of what containerd tells about a sandbox beyond the CRI."""
-
-    pid: int = 0
-
-
-def _asked(ends: Ends) -> dict[str, bool]:
-    return {"stdin": ends.stdin, "stdout": ends.stdout, "stderr": ends.stderr, "tty": ends.tty}
-
 
 async def _remove(method: Any, request: Any, tasks: containerd_tasks.Tasks) -> None:
     """With the task that CRI itself cannot remove, if there is one."""
@@ -380,23 +349,6 @@ async def _remove(method: Any, request: Any, tasks: containerd_tasks.Tasks) -> N
             raise
         await tasks.end(task)
         await call(method, request, timeout_s=OPERATION_S, missing_ok=True)
-
-
-async def call(
-    method: Any, request: Any, *, timeout_s: float = SHORT_S, kind: str = "", missing_ok: bool = False
-) -> Any:
-    """One gRPC call with its errors as ours: Unavailable, Timeout, or RuntimeFault(kind) with containerd's words."""
-    try:
-        return await method(request, timeout=timeout_s)
-    except grpc.aio.AioRpcError as error:
-        code, words = error.code(), error.details() or error.code().name
-        if code is grpc.StatusCode.NOT_FOUND and missing_ok:
-            return None
-        if code is grpc.StatusCode.UNAVAILABLE:
-            raise Unavailable(f"containerd does not answer: {words}") from None
-        if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
-            raise Timeout(f"containerd did not finish within {timeout_s:g} s: {words}") from None
-        raise RuntimeFault(words, kind=kind or (MISSING if code is grpc.StatusCode.NOT_FOUND else "")) from None
 
 
 def _alive(item: cri.PodSandbox | cri.Container) -> bool:

@@ -12,13 +12,53 @@ import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from agent.runtime.contract import Ends
+import msgspec
+from cri_api.v1 import api_pb2 as cri
+from cri_api.v1 import api_pb2_grpc as stubs
+
+from agent.runtime.containerd_call import call
+from agent.runtime.contract import Ends, RuntimeFault, Session
 from agent.runtime.upgrade import upgrade
 from common.errors import Unavailable
 from common.wire import spdy
 from common.wire.flow import CHUNK, RESIZE, STATUS, STDERR, STDIN, STDOUT
 
 HEADERS = {"Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": "v4.channel.k8s.io"}
+
+
+class ContainerdSessions:
+    """See `contract.Sessions`. stub: of the CRI's RuntimeService."""
+
+    def __init__(self, stub: stubs.RuntimeServiceStub) -> None:
+        self._stub = stub
+
+    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
+        request = cri.ExecRequest(container_id=container_id, cmd=list(command), **_asked(ends))
+        return await open_session((await call(self._stub.Exec, request)).url, ends)
+
+    async def attach(self, container_id: str, ends: Ends) -> Session:
+        request = cri.AttachRequest(container_id=container_id, **_asked(ends))
+        return await open_session((await call(self._stub.Attach, request)).url, ends)
+
+    async def netns(self, sandbox_id: str) -> str:
+        request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id, verbose=True)
+        response = await call(self._stub.PodSandboxStatus, request)
+        if response.status.linux.namespaces.options.network == cri.NODE:
+            return ""
+        pid = msgspec.json.decode(response.info.get("info", "{}"), type=_SandboxInfo).pid
+        if not pid:
+            raise RuntimeFault(f"sandbox {sandbox_id} does not run")
+        return f"/proc/{pid}/ns/net"
+
+
+class _SandboxInfo(msgspec.Struct):
+    """Of what containerd tells about a sandbox beyond the CRI."""
+
+    pid: int = 0
+
+
+def _asked(ends: Ends) -> dict[str, bool]:
+    return {"stdin": ends.stdin, "stdout": ends.stdout, "stderr": ends.stderr, "tty": ends.tty}
 
 
 async def open_session(url: str, ends: Ends) -> ContainerdSession:

@@ -157,7 +157,23 @@ class Session(Protocol):
         """Let go of it; its connection is closed. Idempotent."""
 
 
+class Sessions(Protocol):
+    """The way into what runs."""
+
+    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
+        """Run a command beside a running container's own. Raises RuntimeFault with the runtime's words, BadRequest when it has no
+        processes (hollow)."""
+
+    async def attach(self, container_id: str, ends: Ends) -> Session:
+        """A running container's own process, from now on. Raises as `exec`."""
+
+    async def netns(self, sandbox_id: str) -> str:
+        """The path of a running sandbox' network namespace; "" is the host's. Raises RuntimeFault, BadRequest as `exec`."""
+
+
 class Runtime(Protocol):
+    sessions: Sessions
+
     async def info(self) -> RuntimeInfo: ...
 
     async def observe(self, uid: str = "") -> list[ObservedSandbox]:
@@ -192,15 +208,5 @@ class Runtime(Protocol):
 
     async def remove_container(self, container_id: str) -> None:
         """Idempotent."""
-
-    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
-        """Run a command beside a running container's own. Raises RuntimeFault with the runtime's words, BadRequest when it has no
-        processes (hollow)."""
-
-    async def attach(self, container_id: str, ends: Ends) -> Session:
-        """A running container's own process, from now on. Raises as `exec`."""
-
-    async def netns(self, sandbox_id: str) -> str:
-        """The path of a running sandbox' network namespace; "" is the host's. Raises RuntimeFault, BadRequest as `exec`."""
 
     async def close(self) -> None: ...

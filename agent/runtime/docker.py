@@ -20,22 +20,21 @@ from pathlib import Path
 import msgspec
 
 from agent.network.cni_exec import CniRunner, PluginFault
-from agent.runtime import docker_session, labels
 from agent.runtime import docker_spec as convert
+from agent.runtime import labels
 from agent.runtime.contract import (
     LABEL_CLUSTER,
     LABEL_POD_UID,
     ContainerSpec,
-    Ends,
     ObservedContainer,
     ObservedSandbox,
     RuntimeEvent,
     RuntimeFault,
     RuntimeInfo,
     SandboxSpec,
-    Session,
 )  # fmt: skip
 from agent.runtime.docker_engine import Document, Engine
+from agent.runtime.docker_session import DockerSessions
 from agent.runtime.docker_sight import Sight
 from common.clock import Clock
 from common.errors import NotNow, Unavailable
@@ -63,6 +62,7 @@ class DockerRuntime:
         self._settings = settings
         self._ours = f"{LABEL_CLUSTER}={settings.cluster}"
         self._engine = Engine(settings.endpoint)
+        self.sessions = DockerSessions(self._engine, settings.endpoint, settings.cluster)
         self._network = network
         self._clock = clock
         self._sight = Sight(self._engine, network)
@@ -255,31 +255,6 @@ class DockerRuntime:
     async def remove_container(self, container_id: str) -> None:
         await self._engine.remove(container_id)
         self._sight.removed(container_id)
-
-    # Conversations.
-
-    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
-        made = await self._engine.new_exec(container_id, command, ends)
-        return await docker_session.open_exec(self._settings.endpoint, made, ends)
-
-    async def attach(self, container_id: str, ends: Ends) -> Session:
-        document = await self._engine.inspect(container_id)
-        if document is None or not self._is_ours(document):
-            raise RuntimeFault(f"container {container_id} not found")
-        # Whether there is a terminal was settled when the container was made.
-        ends = msgspec.structs.replace(ends, tty=bool(document["Config"]["Tty"]))
-        return await docker_session.open_attach(self._settings.endpoint, self._engine.container(container_id), ends)
-
-    async def netns(self, sandbox_id: str) -> str:
-        document = await self._engine.inspect(sandbox_id)
-        if document is None or not self._is_ours(document):
-            raise RuntimeFault(f"sandbox {sandbox_id} not found")
-        if convert.sandbox_spec(document["Config"]["Labels"]).host_network:
-            return ""
-        path = await self._netns(sandbox_id)
-        if not path:
-            raise RuntimeFault(f"sandbox {sandbox_id} does not run")
-        return path
 
 
 def least_oom_score_adj() -> int:

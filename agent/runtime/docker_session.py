@@ -15,8 +15,9 @@ from typing import Protocol
 
 import msgspec
 
-from agent.runtime.contract import Ends, RuntimeFault
-from agent.runtime.docker_engine import Exec, Main
+from agent.runtime import docker_spec as convert
+from agent.runtime.contract import LABEL_CLUSTER, Ends, RuntimeFault, Session
+from agent.runtime.docker_engine import Document, Engine, Exec, Main
 from agent.runtime.upgrade import Pair, upgrade
 from common import channel_status
 from common.errors import NotNow
@@ -41,6 +42,39 @@ class Size(msgspec.Struct, frozen=True, rename="pascal"):
 
 class Process(Protocol):
     async def resize(self, *, width: int, height: int) -> None: ...
+
+
+class DockerSessions:
+    """See `contract.Sessions`. What does not carry the cluster's id is not entered."""
+
+    def __init__(self, engine: Engine, endpoint: str, cluster: str) -> None:
+        self._engine = engine
+        self._endpoint = endpoint
+        self._cluster = cluster
+
+    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
+        await self._own(container_id)
+        return await open_exec(self._endpoint, await self._engine.new_exec(container_id, command, ends), ends)
+
+    async def attach(self, container_id: str, ends: Ends) -> Session:
+        # Whether there is a terminal was settled when the container was made.
+        ends = msgspec.structs.replace(ends, tty=bool((await self._own(container_id))["Config"]["Tty"]))
+        return await open_attach(self._endpoint, self._engine.container(container_id), ends)
+
+    async def netns(self, sandbox_id: str) -> str:
+        document = await self._own(sandbox_id)
+        if convert.sandbox_spec(document["Config"]["Labels"]).host_network:
+            return ""
+        pid = document["State"].get("Pid", 0)
+        if not pid:
+            raise RuntimeFault(f"sandbox {sandbox_id} does not run")
+        return f"/proc/{pid}/ns/net"
+
+    async def _own(self, identity: str) -> Document:
+        document = await self._engine.inspect(identity)
+        if document is None or (document["Config"]["Labels"] or {}).get(LABEL_CLUSTER) != self._cluster:
+            raise RuntimeFault(f"container {identity} not found")
+        return document
 
 
 async def open_exec(endpoint: str, made: Exec, ends: Ends) -> DockerSession:

@@ -57,11 +57,25 @@ class Delays(msgspec.Struct, frozen=True):
     stop_s: float = 0.0
 
 
+class HollowSessions:
+    """See `contract.Sessions`: there are none, and it says so."""
+
+    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
+        raise BadRequest(NO_PROCESSES)
+
+    async def attach(self, container_id: str, ends: Ends) -> Session:
+        raise BadRequest(NO_PROCESSES)
+
+    async def netns(self, sandbox_id: str) -> str:
+        raise BadRequest(NO_PROCESSES)
+
+
 class HollowRuntime:
     def __init__(
         self, clock: Clock, *, pod_cidr: str = "10.244.0.0/24", delays: Delays = Delays(), hook: Hook | None = None,
         world: HollowWorld | None = None,
     ) -> None:  # fmt: skip
+        self.sessions = HollowSessions()
         self.delays = delays
         self.hook = hook
         self.world = world or HollowWorld(clock, pod_cidr=pod_cidr)
@@ -188,15 +202,6 @@ class HollowRuntime:
         if container.state is State.RUNNING:
             self.world.exit(container, KILLED)
         container.sandbox.containers.pop(container_id, None)
-
-    async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
-        raise BadRequest(NO_PROCESSES)
-
-    async def attach(self, container_id: str, ends: Ends) -> Session:
-        raise BadRequest(NO_PROCESSES)
-
-    async def netns(self, sandbox_id: str) -> str:
-        raise BadRequest(NO_PROCESSES)
 
     async def close(self) -> None:
         """What runs goes on."""

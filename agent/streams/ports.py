@@ -37,7 +37,7 @@ class PortSession:
         try:
             reader, self._writer = await dial(self._netns, self._port)
         except OSError as error:
-            yield TROUBLE, f"failed to connect to localhost:{self._port} inside the pod: {error.strerror or error}".encode()
+            yield TROUBLE, f"failed to connect to localhost:{self._port} inside the pod: {_words(error)}".encode()
             return
         self._connected.set()
         try:
@@ -86,6 +86,11 @@ async def dial(netns: str, port: int) -> tuple[asyncio.StreamReader, asyncio.Str
             made.close()
             raise
     raise trouble
+
+
+def _words(error: OSError) -> str:
+    """asyncio's own name the address; the number says it as the kernel does."""
+    return os.strerror(error.errno).lower() if error.errno else str(error.strerror or error)
 
 
 def _socket_in(netns: str, family: int) -> socket.socket:

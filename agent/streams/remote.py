@@ -15,7 +15,7 @@ import msgspec
 
 from agent.link_streams import Stream
 from agent.logs import Look
-from agent.runtime.contract import Ends, Runtime, Session, State
+from agent.runtime.contract import Ends, Session, Sessions, State
 from agent.streams import ports
 from common.aio.tasks import TaskGroup
 from common.errors import BadRequest, NotFound
@@ -60,7 +60,7 @@ class Port(msgspec.Struct, frozen=True):
 KINDS: dict[str, type] = {"exec": Exec, "attach": Attach, "portforward": Port}
 
 
-async def serve(kind: str, request: dict[str, Any], *, stream: Stream, runtime: Runtime, look: Callable[[str], Look | None]) -> None:
+async def serve(kind: str, request: dict[str, Any], *, stream: Stream, sessions: Sessions, look: Callable[[str], Look | None]) -> None:
     """One conversation, to its end. Raises NotFound, BadRequest, RuntimeFault, NotNow."""
     try:
         asked = msgspec.convert(request, KINDS[kind])
@@ -69,7 +69,7 @@ async def serve(kind: str, request: dict[str, Any], *, stream: Stream, runtime: 
     seen = look(asked.uid)
     if seen is None:
         raise NotFound(f'pod "{asked.pod}" is not on this node')
-    session = await _session(asked, seen, runtime)
+    session = await _session(asked, seen, sessions)
     try:
         await stream.accept()
         await _converse(stream, session)
@@ -77,14 +77,14 @@ async def serve(kind: str, request: dict[str, Any], *, stream: Stream, runtime: 
         await session.close()
 
 
-async def _session(asked: Exec | Attach | Port, seen: Look, runtime: Runtime) -> Session:
+async def _session(asked: Exec | Attach | Port, seen: Look, sessions: Sessions) -> Session:
     if isinstance(asked, Port):
-        return ports.PortSession(await runtime.netns(_sandbox(seen, asked.pod)), asked.port)
+        return ports.PortSession(await sessions.netns(_sandbox(seen, asked.pod)), asked.port)
     identity = _container(seen, asked.container)
     ends = Ends(asked.stdin, asked.stdout, asked.stderr and not asked.tty, asked.tty)
     if isinstance(asked, Exec):
-        return await runtime.exec(identity, asked.command, ends)
-    return await runtime.attach(identity, ends)
+        return await sessions.exec(identity, asked.command, ends)
+    return await sessions.attach(identity, ends)
 
 
 def _container(seen: Look, name: str) -> str:

@@ -90,6 +90,11 @@ class Flow:
 
     async def receive(self) -> tuple[int, bytes] | None:
         """A channel and its next bytes (none: it ended), or None at the end of the stream. Raises what the stream ended with."""
+        if self._owed >= WINDOW // 4 and self.over is False:
+            # Only now is the user done with what it got before.
+            owed, self._owed = self._owed, 0
+            self._granted += owed
+            await self._send(messages.Credit(self.epoch, self.number, owed))
         while not self._queue:
             if isinstance(self.over, SteersmanError):
                 raise self.over
@@ -98,10 +103,6 @@ class Flow:
             await self._news()
         channel, data = self._queue.popleft()
         self._owed += _cost(data)
-        if self._owed >= WINDOW // 4 and self.over is False:
-            owed, self._owed = self._owed, 0
-            self._granted += owed
-            await self._send(messages.Credit(self.epoch, self.number, owed))
         return channel, bytes(data)
 
     async def send(self, data: bytes, channel: int = 0) -> None:

@@ -73,7 +73,8 @@ class Leases(Protocol):
 
 
 class Dispatch:
-    """`run()` until cancelled. `ring` is what both listeners ask for admission; `logs` and `talk` make it a `master.api.streams.Streams`."""
+    """`run()` until cancelled. `ring` is what both listeners ask for admission. `logs` and `talk` make it a
+    `master.api.streams.Streams`."""
 
     def __init__(
         self, door: Door, *, control: Listener, streams: Listener, clock: Clock, settings: Settings,

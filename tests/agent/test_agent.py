@@ -16,8 +16,9 @@ from agent.resources import HollowResources
 from agent.runtime.hollow import HollowRuntime
 from agent.settings import Settings
 from common.aio.tasks import TaskGroup
-from common.errors import BadRequest, Unavailable
+from common.errors import BadRequest, NotFound, Unavailable
 from common.wire import messages
+from common.wire.flow import Flow
 from tests.agent import pods, virtual
 from tests.agent.virtual import until
 
@@ -282,11 +283,20 @@ def test_hello_says_what_the_host_is() -> None:
     on_a_host(test)
 
 
+async def _nowhere(message: messages.Message) -> None:
+    """A stream's end that nobody listens to."""
+
+
 def test_streams_that_cannot_be_are_refused() -> None:
     async def test(host: Host, master: FakeMaster) -> None:
-        with pytest.raises(BadRequest):
-            master.agent.open("exec", {})
-        with pytest.raises(BadRequest):
-            master.agent.open("logs", {})
+        stream = Flow(1, 1, _nowhere)
+        where = {"namespace": "default", "pod": "p", "uid": "nowhere", "container": "c", "command": ["ls"]}
+        for kind, request, why in (
+            ("dance", {}, "not known to this agent"), ("exec", {}, "exec request"), ("logs", where, "keeps no logs"),
+        ):  # fmt: skip
+            with pytest.raises(BadRequest, match=why):
+                await master.agent.serve(kind, request, stream)
+        with pytest.raises(NotFound, match='pod "p" is not on this node'):
+            await master.agent.serve("exec", where, stream)
 
     on_a_host(test)

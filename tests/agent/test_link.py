@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 import pytest
 
 from agent.link import Link, Settings
-from common.aio.tasks import TaskGroup
+from agent.link_streams import Stream
+from common.aio.tasks import TaskGroup, gather
 from common.clock import SeededRng
-from common.errors import NotFound, Unavailable
-from common.wire import codec
+from common.errors import NotFound, Timeout, Unavailable
+from common.wire import codec, flow
 from common.wire import messages as m
 from common.wire.memory_transport import MemoryListener, Network
 from common.wire.transport import Inbound
-from master.api.streams import LogRequest
+from master.api.streams import ExecRequest, LogRequest
 from tests.master.dispatch import world as masters
 from tests.sim import virtual
 
@@ -42,24 +43,46 @@ class Duties:
 
 
 class Streams:
-    """Serves `chunks`, then ends, or waits for ever with follow."""
+    """Serves `chunks`, then ends, or waits for ever with follow. Of other kinds, `exec` sends back what it gets, and `hangs` never
+    begins."""
 
     def __init__(self) -> None:
         self.chunks = [b"line\n"]
         self.sent = 0
+        self.read = 0
         self.closed = 0
+        self.reads = asyncio.Event()
 
-    async def open(self, kind: str, request: dict[str, Any]) -> AsyncIterator[bytes]:
+    async def serve(self, kind: str, request: dict[str, Any], stream: Stream) -> None:
         try:
             if request["pod"] == "missing":
                 raise NotFound('container "c" in pod "missing" is not available')
-            for chunk in self.chunks:
-                yield chunk
-                self.sent += len(chunk)
-            if request["follow"]:
+            if kind == "logs":
+                await self._log(request, stream)
+            elif request["pod"] == "hangs":
                 await asyncio.Event().wait()
+            else:
+                await self._echo(stream)
         finally:
             self.closed += 1
+
+    async def _log(self, request: dict[str, Any], stream: Stream) -> None:
+        for chunk in self.chunks:
+            await stream.send(chunk)
+            self.sent += len(chunk)
+        if request["follow"]:
+            await asyncio.Event().wait()
+
+    async def _echo(self, stream: Stream) -> None:
+        """With its channel, until a channel ends; `reads` unset, nothing is read."""
+        await stream.accept()
+        await self.reads.wait()
+        while (received := await stream.receive()) is not None:
+            channel, data = received
+            self.read += len(data)
+            await stream.send(data, channel)
+            if not data:
+                return
 
 
 class Master:
@@ -313,5 +336,102 @@ def test_a_node_without_a_session_has_no_logs() -> None:
     async def test(world: World, master: masters.World, link: Link) -> None:
         with pytest.raises(Unavailable, match="node n9 is not connected"):
             await anext(master.dispatch.logs("n9", request()))
+
+    with_master(test)
+
+
+def command(pod: str = "p") -> ExecRequest:
+    return ExecRequest("default", pod, "u", "c", ("sh",), stdin=True)
+
+
+def test_what_is_said_on_a_channel_comes_back_on_it() -> None:
+    async def test(world: World, master: masters.World, link: Link) -> None:
+        world.streams.reads.set()
+        async with master.dispatch.talk("n1", command()) as conversation:
+            await conversation.send(b"in", flow.STDIN)
+            assert await conversation.receive() == (flow.STDIN, b"in")
+            await conversation.send(b"size", flow.RESIZE)
+            assert await conversation.receive() == (flow.RESIZE, b"size")
+            await conversation.send(b"", flow.STDIN)
+            assert await conversation.receive() == (flow.STDIN, b"")
+            assert await conversation.receive() is None
+            with pytest.raises(Unavailable, match="has ended"):
+                await conversation.send(b"too late")
+        assert world.streams.closed == 1 and not master.dispatch._hub._streams
+
+    with_master(test)
+
+
+def test_a_megabyte_goes_there_and_back_in_both_directions_at_once() -> None:
+    async def test(world: World, master: masters.World, link: Link) -> None:
+        world.streams.reads.set()
+        payload, got = bytes(range(256)) * 8192, bytearray()
+        async with master.dispatch.talk("n1", command()) as conversation, TaskGroup() as group:
+
+            async def say() -> None:
+                await conversation.send(payload)
+                await conversation.send(b"")
+
+            group.start(say())
+            while (received := await conversation.receive()) is not None:
+                got += received[1]
+        assert bytes(got) == payload
+
+    with_master(test)
+
+
+def test_a_process_that_does_not_read_stalls_who_writes_and_nobody_else() -> None:
+    async def test(world: World, master: masters.World, link: Link) -> None:
+        async with master.dispatch.talk("n1", command()) as stalled, TaskGroup() as group:
+            writing = group.start(stalled.send(b"x" * 1_000_000))
+            await asyncio.sleep(20)
+            assert not writing.done() and world.streams.read == 0
+            assert [chunk async for chunk in master.dispatch.logs("n1", request())] == [b"line\n"]
+            assert link.epoch and master.ready(master.get("nodes", "n1")).get("status") != "Unknown"
+            writing.cancel()
+
+    with_master(test)
+
+
+def test_a_refused_conversation_says_why_before_it_begins() -> None:
+    async def test(world: World, master: masters.World, link: Link) -> None:
+        with pytest.raises(NotFound, match='container "c" in pod "missing"'):
+            async with master.dispatch.talk("n1", command("missing")):
+                pytest.fail("it began")
+        with pytest.raises(Timeout, match="did not begin within"):
+            async with master.dispatch.talk("n1", command("hangs")):
+                pytest.fail("it began")
+        await world.until(lambda: world.streams.closed == 2)
+
+    with_master(test)
+
+
+def test_a_conversation_ends_when_its_client_leaves_or_its_node_is_lost() -> None:
+    async def test(world: World, master: masters.World, link: Link) -> None:
+        world.streams.reads.set()
+        async with master.dispatch.talk("n1", command()) as conversation:
+            await conversation.send(b"a")
+        await world.until(lambda: world.streams.closed == 1)
+        async with master.dispatch.talk("n1", command()) as conversation:
+            master.network.partition("n1", "master")
+            with pytest.raises(Unavailable, match="the connection to node n1 was lost"):
+                async with asyncio.timeout(DEADLINE_S):
+                    await conversation.receive()
+        await world.until(lambda: world.streams.closed == 2)
+        assert not master.dispatch._hub._streams and not master.dispatch._hub._open_of
+
+    with_master(test)
+
+
+def test_a_flood_of_streams_does_not_delay_heartbeats() -> None:
+    async def test(world: World, master: masters.World, link: Link) -> None:
+        world.streams.chunks = [b"x" * 60_000] * 40
+        before = link.epoch
+
+        async def read() -> int:
+            return sum([len(chunk) async for chunk in master.dispatch.logs("n1", request())])
+
+        assert await gather(*[read() for _ in range(300)]) == [2_400_000] * 300
+        assert link.epoch == before and master.ready(master.get("nodes", "n1")).get("status") != "Unknown"
 
     with_master(test)
