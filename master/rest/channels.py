@@ -28,6 +28,7 @@ PLAIN = "channel.k8s.io"
 CLOSE_CHANNEL = 255
 STREAMS_S = 30.0
 """How long a client may take to open the streams that it asked for."""
+MAX_EARLY = 1024
 LINGER_S = 3.0
 """How long a client may take to read the rest and close, before its connection is closed."""
 NAMES = {"error": STATUS, "stdin": STDIN, "stdout": STDOUT, "stderr": STDERR, "resize": RESIZE}
@@ -150,6 +151,7 @@ class SpdyChannels:
 
     async def gather(self, wanted: set[int]) -> None:
         """Wait until the client has opened these channels. Raises Timeout, ConnectionError."""
+        early = 0
         try:
             async with asyncio.timeout(STREAMS_S):
                 while not wanted <= self._stream_of.keys():
@@ -158,8 +160,11 @@ class SpdyChannels:
                         raise ConnectionError("the client is gone")
                     if isinstance(event, spdy.Opened):
                         await self._opened(event)
-                    else:
+                    elif isinstance(event, spdy.Received | spdy.Reset) and event.stream in self._channel_of:
                         self._early.append(event)
+                        early += len(event.data) if isinstance(event, spdy.Received) else 0
+                    if early > upgrade.WAITING_BYTES or len(self._early) > MAX_EARLY:
+                        raise ConnectionError("the client sends and does not open its streams")
         except TimeoutError:
             raise Timeout(f"the client did not open its streams within {STREAMS_S:g} s") from None
 

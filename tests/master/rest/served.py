@@ -22,7 +22,7 @@ from master.api import bootstrap
 from master.api.contract import Actor, Role
 from master.api.door import ApiDoor
 from master.api.settings import DoorSettings
-from master.api.streams import LogRequest
+from master.api.streams import LogRequest, TalkRequest
 from master.rest.app import Front, FrontSettings
 from master.store.memory import MemoryStore
 
@@ -45,14 +45,48 @@ def client_tls(of: pki.Pki | None) -> ssl.SSLContext:
     return context
 
 
+class Talk:
+    """A conversation held in memory: `heard` is what the client said; `say` lets the client hear something, and nothing lets it end."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[int, bytes]] = []
+        self._said: asyncio.Queue[tuple[int, bytes] | SteersmanError | None] = asyncio.Queue()
+        self._news = asyncio.Event()
+
+    def say(self, *frames: tuple[int, bytes] | SteersmanError | None) -> None:
+        for frame in frames:
+            self._said.put_nowait(frame)
+
+    async def send(self, data: bytes, channel: int = 0) -> None:
+        self.heard.append((channel, data))
+        self._news.set()
+
+    async def receive(self) -> tuple[int, bytes] | None:
+        frame = await self._said.get()
+        if isinstance(frame, SteersmanError):
+            raise frame
+        return frame
+
+    async def until(self, condition: Callable[[list[tuple[int, bytes]]], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition(self.heard):
+                self._news.clear()
+                await self._news.wait()
+
+
 class Node:
-    """The stream port's other end: logs that a test wrote down. An error among the chunks is raised when its turn comes."""
+    """The stream port's other end: logs and conversations that a test wrote down. An error among the chunks is raised when its turn
+    comes. play: what a conversation does once it has begun; open: how many go on."""
 
     def __init__(self) -> None:
         self.chunks: list[bytes | SteersmanError] = []
         self.asked: list[tuple[str, LogRequest]] = []
         self.goes_on = False
         self.closed = asyncio.Event()
+        self.play: Callable[[TalkRequest, Talk], Awaitable[None]] | None = None
+        self.refuses: SteersmanError | None = None
+        self.talks: list[tuple[TalkRequest, Talk]] = []
+        self.open = 0
 
     async def logs(self, node: str, request: LogRequest) -> AsyncIterator[bytes]:
         self.asked.append((node, request))
@@ -64,6 +98,23 @@ class Node:
             if self.goes_on:
                 await asyncio.get_running_loop().create_future()
         finally:
+            self.closed.set()
+
+    @contextlib.asynccontextmanager
+    async def talk(self, node: str, request: TalkRequest) -> AsyncIterator[Talk]:
+        if self.refuses is not None:
+            raise self.refuses
+        talk = Talk()
+        self.talks.append((request, talk))
+        self.open += 1
+        try:
+            async with TaskGroup() as group:
+                playing = group.start(self.play(request, talk)) if self.play is not None else None
+                yield talk
+                if playing is not None:
+                    playing.cancel()
+        finally:
+            self.open -= 1
             self.closed.set()
 
 
