@@ -96,7 +96,7 @@ class StreamLink:
             return
         if len(running) >= STREAMS_AT_ONCE:
             refused = messages.End(message.epoch, message.stream, Unavailable.reason, f"node {self._node} has too many open streams")
-            await connection.send(codec.encode(refused))
+            await _send(connection, refused)
             return
         made = _Running(Flow(message.epoch, message.stream, lambda out: _send(connection, out)))
         running[message.stream] = made

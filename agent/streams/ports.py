@@ -68,7 +68,7 @@ async def dial(netns: str, port: int) -> tuple[asyncio.StreamReader, asyncio.Str
     trouble: OSError = OSError(0, "no address was tried")
     for family, address in LOOPBACKS:
         try:
-            made = await asyncio.to_thread(_socket_in, netns, family)
+            made = await _socket_in(netns, family)
         except OSError as error:
             trouble = trouble if trouble.errno else error
             continue
@@ -93,24 +93,32 @@ def _words(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else str(error.strerror or error)
 
 
-def _socket_in(netns: str, family: int) -> socket.socket:
-    made: list[socket.socket | OSError] = []
+async def _socket_in(netns: str, family: int) -> socket.socket:
+    """Raises OSError."""
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[socket.socket] = loop.create_future()
+
+    def tell(outcome: socket.socket | OSError) -> None:
+        if isinstance(outcome, OSError):
+            if not made.done():
+                made.set_exception(outcome)
+        elif made.done():
+            outcome.close()  # who asked has been cancelled meanwhile
+        else:
+            made.set_result(outcome)
 
     def enter() -> None:
+        outcome: socket.socket | OSError
         try:
             if netns:
                 _enter(netns)
-            fresh = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-            made.append(fresh)
+            outcome = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         except OSError as error:
-            made.append(error)
+            outcome = error
+        loop.call_soon_threadsafe(tell, outcome)
 
-    thread = threading.Thread(target=enter, name="netns")
-    thread.start()
-    thread.join()
-    if isinstance(made[0], OSError):
-        raise made[0]
-    return made[0]
+    threading.Thread(target=enter, name="netns").start()
+    return await made
 
 
 def _enter(netns: str) -> None:
