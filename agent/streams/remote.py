@@ -110,9 +110,10 @@ async def _converse(stream: Stream, session: Session) -> None:
 
 
 async def _feed(stream: Stream, session: Session) -> None:
+    read = True
     while (received := await stream.receive()) is not None:
-        channel, data = received
         try:
-            await session.send(channel, data)
+            if read:
+                await session.send(*received)
         except OSError:
-            pass  # nobody reads it any more; how it ended is told by what comes out
+            read = False  # nobody does any more; how it ended is told by what comes out

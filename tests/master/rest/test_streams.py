@@ -203,6 +203,20 @@ def test_a_client_that_leaves_ends_the_conversation(way: str) -> None:
     check(test)
 
 
+def test_a_server_that_stops_ends_its_streams_and_does_not_wait_for_them() -> None:
+    async def test(api: Served) -> None:
+        async with api.client.ws_connect(api.url(EXEC), protocols=(V5,)) as ws, forwarding(api, "raw") as client:
+            for kind in ("error", "data"):
+                await client.open(streamType=kind, port="80", requestID="1")
+            await until(lambda: api.node.open == 2)
+            async with asyncio.timeout(DEADLINE_S):
+                await api.front.stop()
+            assert api.node.open == 0
+            assert await messages(ws) == {STDOUT: b""}
+
+    check(test)
+
+
 # exec over SPDY.
 
 
