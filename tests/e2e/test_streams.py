@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import pty
 import re
 import select
+import signal
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -50,10 +54,12 @@ class Shell:
 @contextmanager
 def waiting_pod(lab: Lab, kubectl: Kubectl) -> Iterator[Lab]:
     container = {"name": "main", "image": BUSYBOX, "command": ["sh", "-c", SERVE], "stdin": True}
+    stays = [{"operator": "Exists", "effect": "NoExecute"}]  # it is not moved while a test has its host's agent stopped
     documents: list[dict[str, Any]] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": NAMESPACE}, "spec": {
-            "terminationGracePeriodSeconds": 1, "containers": [container, {**container, "name": "side", "command": ["sleep", "3600"]}]}},
+            "terminationGracePeriodSeconds": 1, "tolerations": stays,
+            "containers": [container, {**container, "name": "side", "command": ["sleep", "3600"]}]}},
     ]  # fmt: skip
     made = kubectl(lab, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}))
     assert made.returncode == 0, made.stderr
@@ -127,10 +133,6 @@ class Terminal:
         self.seen = ""
 
     def size(self, rows: int, columns: int) -> None:
-        import fcntl
-        import struct
-        import termios
-
         fcntl.ioctl(self._own, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def type(self, text: str) -> None:
@@ -163,7 +165,7 @@ def test_a_terminal_has_a_size_which_follows_the_window_and_ends_with_its_code(s
     terminal.type(asks % ("33 101", "o''ld") + "\n")
     terminal.until("it-is-old")
     terminal.size(20, 60)
-    terminal.child.send_signal(28)  # SIGWINCH: it has a session of its own, whose terminal this is not
+    terminal.child.send_signal(signal.SIGWINCH)  # it has a session of its own, whose terminal this is not
     terminal.type(asks % ("20 60", "n''ew") + "\n")
     terminal.until("it-is-new")
     terminal.type("exit 5\n")
@@ -177,8 +179,9 @@ def test_a_terminal_has_a_size_which_follows_the_window_and_ends_with_its_code(s
 def test_attach_speaks_with_the_containers_own_process(shell: Shell) -> None:
     word = f"word-{shell.version}"
     child = subprocess.Popen(
-        shell.command("attach", "-i", "web", "-c", "main"), env=shell.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+        shell.command("attach", "-i", "web", "-c", "main"), env=shell.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
     assert child.stdin is not None and child.stdout is not None
     try:
         child.stdin.write(f"{word}\n".encode())
@@ -406,8 +409,9 @@ def test_a_flood_of_output_does_not_cost_the_node_its_heartbeats(newest: Shell) 
         for _ in range(4)
     ]  # fmt: skip
     stalled = subprocess.Popen(
-        newest.command("exec", "web", "-c", "main", "--", "cat", "/dev/zero"), env=newest.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    )
+        newest.command("exec", "web", "-c", "main", "--", "cat", "/dev/zero"), env=newest.env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
     try:
         deadline = time.monotonic() + 4
         asked = 0
