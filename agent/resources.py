@@ -21,6 +21,7 @@ from common.objects import quantity
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 HOLLOW_CPU_MILLI = 8000
 HOLLOW_MEMORY_BYTES = 16 << 30
+HOLLOW_DISK_BYTES = 100 << 30
 
 
 class Resources(Protocol):
@@ -38,6 +39,7 @@ class HollowResources:
             cpu_milli=quantity.milli(settings.cpu) if settings.cpu else HOLLOW_CPU_MILLI,
             memory_bytes=quantity.value(settings.memory) if settings.memory else HOLLOW_MEMORY_BYTES,
             pods=quantity.value(settings.pods),
+            disk_bytes=HOLLOW_DISK_BYTES,
             addresses=(address,) if address else (),
             kernel="hollow",
             os_image="Hollow host",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -49,7 +50,13 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 Waker = Callable[[ReadView, Seen], Iterable[Ref]]
-Feedback = Callable[[ReadView, Ref, ObjectChange, meta.View | SteersmanError | None], tuple[ObjectChange, ...]]
+
+
+class Feedback(Protocol):
+    def __call__(
+        self, view: ReadView, key: Ref, change: ObjectChange, result: meta.View | SteersmanError | None, *, now: float
+    ) -> tuple[ObjectChange, ...]: ...
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Controller:
     custom: the same for objects of every custom resource, whatever is defined.
 
     feedback: told of each change performed (with the new object of a create, None for the rest) or refused (with the
-    error), it may answer with Events to emit.
+    error), it may answer with changes to make: Events, conditions.
     """
 
     name: str
@@ -92,6 +99,11 @@ def event(regarding: Ref, item: meta.View, *, kind: str, reason: str, message: s
         regarding, kind, item.metadata.uid, type, reason, message, actor.role.value,  # type: ignore[attr-defined]
         cause(actor, reason, message, item),
     )  # fmt: skip
+
+
+def namespace_ends(error: SteersmanError) -> bool:
+    """A create was refused because its namespace is on its way out: nothing to report, it ends by itself."""
+    return any(cause.reason == "NamespaceTerminating" for cause in error.causes)
 
 
 def owner_document(owner: meta.OwnerReference) -> dict[str, object]:

@@ -17,46 +17,19 @@ from __future__ import annotations
 
 import msgspec
 
-from common.errors import BadRequest
+from common.errors import BadRequest, SteersmanError
 from common.objects import meta, selectors
-from common.objects.pod import Pod
-from common.objects.workloads import Deployment, ReplicaSet, RollingUpdate
+from common.objects.workloads import Deployment, ReplicaSet
 from master.api.contract import (
     Actor, CreateObject, DeleteObject, Document, ObjectChange, PatchObject, Ref, Role,
 )  # fmt: skip
-from master.controllers import claims, deployment_status, replicaset, revisions, rollout
-from master.controllers.controller import NOTHING, Controller, Outcome, Seen, cause, counted, event, itself
+from master.controllers import claims, deployment_facts, deployment_status, revisions, rollout
+from master.controllers.controller import NOTHING, Controller, Outcome, cause, counted, event, itself, namespace_ends
+from master.controllers.deployment_facts import RESOURCE, SETS, Facts
 from master.controllers.deployment_status import Progress
 from master.controllers.view import ReadView
 
 ACTOR = Actor("system:controller:deployment-controller", Role.DEPLOYMENT)
-RESOURCE = "deployments.apps"
-SETS = replicaset.RESOURCE
-
-
-class Facts(msgspec.Struct, frozen=True):
-    """What one pass decides on. old and all are ordered from oldest to newest. sizes: of each set, by its name. unfinished:
-    pods of each set that may still run, terminating ones included. left_behind: at-most-one pods of a former Deployment."""
-
-    deployment: Deployment
-    new: ReplicaSet | None
-    old: list[ReplicaSet]
-    sizes: dict[str, rollout.Size]
-    unfinished: dict[str, int]
-    bounds: rollout.Limits
-    left_behind: int = 0
-    counts: deployment_status.Counts = deployment_status.Counts()
-
-    @property
-    def all(self) -> list[ReplicaSet]:
-        return self.old if self.new is None else [*self.old, self.new]
-
-    @property
-    def active_old(self) -> list[ReplicaSet]:
-        return [item for item in self.old if item.spec.replicas > 0]
-
-    def size(self, item: ReplicaSet) -> rollout.Size:
-        return self.sizes[item.metadata.name]
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -81,11 +54,11 @@ def reconcile(view: ReadView, key: Ref, now: float) -> Outcome:
     claim = claims.claim(view, ReplicaSet, owner, selector=selector)
     if claim.changes:
         return Outcome(tuple(claim.changes))
-    facts = _facts(view, deployment, claim.mine, now=now)
+    facts = deployment_facts.observe(view, deployment, claim.mine, now=now)
     plan = _plan(facts)
     changes: list[ObjectChange] = []
     if plan.make is not None:
-        taken = view.get(ReplicaSet, _ref_of_new(deployment))
+        taken = view.get(ReplicaSet, deployment_facts.ref_of_new(deployment))
         if taken is not None:
             return _collision(deployment)
         changes += _make(deployment, facts, plan.make)
@@ -97,55 +70,13 @@ def reconcile(view: ReadView, key: Ref, now: float) -> Outcome:
     status = deployment_status.compute(
         deployment, facts.counts, facts.new, least=facts.bounds.least, progress=_progress(facts, plan), now=now
     )
+    if plan.moving:
+        status = deployment_status.with_failures(status, facts.new, facts.old)
     patch = deployment_status.patch(deployment.status, status)
     if patch is not None:
         why = f"{status.updated_replicas} of {deployment.spec.replicas} pods updated, {status.available_replicas} available"
         changes.append(PatchObject(key, patch, cause(ACTOR, "Status", why, deployment), subresource="status", uid=deployment.metadata.uid))
     return Outcome(tuple(changes), deployment_status.deadline_in_s(deployment, status, now) if plan.moving else None)
-
-
-# ---------------------------------------------------------------------- facts
-
-
-def _facts(view: ReadView, deployment: Deployment, sets: list[ReplicaSet], *, now: float) -> Facts:
-    """Subtle: pods are counted themselves; the sets' statuses lag behind what was decided, and would let too many in."""
-    new = revisions.newest_of(deployment, [s for s in sets if s.metadata.deletion_timestamp is None])
-    old = [item for item in revisions.by_age(sets) if new is None or item.metadata.uid != new.metadata.uid]
-    single = replicaset.at_most_one(deployment.spec.template)
-    sizes, unfinished, mine = {}, {}, []
-    replicas = updated = ready = 0
-    for item in sets:
-        name = item.metadata.name
-        pods = [pod for pod in view.owned(Pod, "pods", item.metadata.uid) if not pod.finished]
-        active = [pod for pod in pods if replicaset.is_active(pod)]
-        available = sum(replicaset.available_in_s(pod, item.spec.min_ready_seconds, now) == 0 for pod in active)
-        replicas += len(active)
-        ready += sum(pod.ready for pod in active)
-        sizes[name] = rollout.Size(name, item.spec.replicas, len(pods if single else active), available)
-        unfinished[name] = len(pods)
-        updated = len(active) if item is new else updated
-        mine += [pod.metadata.uid for pod in pods]
-    left = 0
-    if single:
-        selector = selectors.of(deployment.spec.selector)
-        left = replicaset.left_behind(view, selector, deployment.metadata.namespace, mine=mine)
-    available, wanted = (sum(getattr(size, field) for size in sizes.values()) for field in ("available", "wanted"))
-    counts = deployment_status.Counts(replicas, updated, ready, available, wanted)
-    return Facts(deployment, new, old, sizes, unfinished, _bounds(deployment, single), left, counts)
-
-
-def _bounds(deployment: Deployment, single: bool) -> rollout.Limits:
-    desired = deployment.spec.replicas
-    if deployment.spec.strategy.type == "Recreate":
-        return rollout.Limits(desired)
-    rolling = deployment.spec.strategy.rolling_update or RollingUpdate()
-    surge = 0 if single else rolling.max_surge
-    return rollout.limits(surge, rolling.max_unavailable, desired)
-
-
-def _ref_of_new(deployment: Deployment) -> Ref:
-    digest = revisions.template_hash(deployment.spec.template, deployment.status.collision_count or 0)
-    return Ref(SETS, f"{deployment.metadata.name}-{digest}", deployment.metadata.namespace)
 
 
 # ----------------------------------------------------------------------- plan
@@ -184,11 +115,13 @@ def _scaled(facts: Facts) -> dict[str, int]:
         latest = active[0] if active else facts.new or (facts.old[-1] if facts.old else None)
         return {latest.metadata.name: desired} if latest is not None else {}
     new = facts.new
-    if new is not None and new.spec.replicas == desired == facts.size(new).available:
+    sized_for = new.metadata.annotations.get(revisions.DESIRED) if new is not None else None
+    if new is not None and new.spec.replicas == desired == facts.size(new).available and sized_for == str(desired):
         return {item.metadata.name: 0 for item in facts.active_old} | {new.metadata.name: desired}
     if facts.deployment.spec.strategy.type == "Recreate":
         return {item.metadata.name: item.spec.replicas for item in active}
-    previous = {i.metadata.name: revisions.number(i.metadata.annotations, revisions.MOST) for i in active}
+    present = facts.deployment.status.replicas
+    previous = {i.metadata.name: revisions.number(i.metadata.annotations, revisions.MOST) or present for i in active}
     most = facts.bounds.most if desired > 0 else 0
     return rollout.proportional(most, [facts.size(item) for item in active], previous)
 
@@ -222,15 +155,16 @@ def _progress(facts: Facts, plan: Plan) -> Progress | None:
     if deployment.metadata.deletion_timestamp is not None:
         return None
     if deployment.spec.paused:
-        return Progress("DeploymentPaused", "Deployment is paused", "Unknown")
+        timed_out = current is not None and current.reason == "ProgressDeadlineExceeded"
+        return None if timed_out else Progress("DeploymentPaused", "Deployment is paused", "Unknown")
+    if plan.make is not None:
+        return Progress("NewReplicaSetCreated", f'Created new replica set "{deployment_facts.ref_of_new(deployment).name}"')
     if current is not None and current.reason == "DeploymentPaused":
         return Progress("DeploymentResumed", "Deployment is resumed", "Unknown")
-    if plan.make is not None:
-        return Progress("NewReplicaSetCreated", f'Created new replica set "{_ref_of_new(deployment).name}"')
-    if not plan.moving:
-        return None
     if facts.new is not None and current is None:
         return Progress("FoundNewReplicaSet", f'Found new replica set "{facts.new.metadata.name}"')
+    if not plan.moving:
+        return None
     return Progress()
 
 
@@ -246,7 +180,7 @@ def _revision(facts: Facts, plan: Plan) -> int:
 
 
 def _make(deployment: Deployment, facts: Facts, size: int) -> list[ObjectChange]:
-    ref = _ref_of_new(deployment)
+    ref = deployment_facts.ref_of_new(deployment)
     digest = ref.name.rsplit("-", 1)[1]
     template = revisions.without_hash(deployment.spec.template)
     labels = {**(template["metadata"].get("labels") or {}), revisions.HASH_LABEL: digest}
@@ -351,57 +285,31 @@ def _collision(deployment: Deployment) -> Outcome:
     """Another object has the name that the new set would get: take the next hash."""
     ref = Ref(RESOURCE, deployment.metadata.name, deployment.metadata.namespace)
     count = (deployment.status.collision_count or 0) + 1
-    why = f"ReplicaSet {_ref_of_new(deployment).name} exists and is of another template or owner"
+    why = f"ReplicaSet {deployment_facts.ref_of_new(deployment).name} exists and is of another template or owner"
     patch = {"status": {"collisionCount": count}}
     return Outcome((
         PatchObject(ref, patch, cause(ACTOR, "HashCollision", why, deployment), subresource="status", uid=deployment.metadata.uid),
     ))  # fmt: skip
 
 
-# ---------------------------------------------------------------------- wakes
-
-
-def of_set(view: ReadView, seen: Seen) -> list[Ref]:
-    """The Deployments that a change of a ReplicaSet concerns."""
-    keys: dict[Ref, None] = {}
-    for version in seen.versions:
-        owner = version.metadata.controller  # type: ignore[attr-defined]
-        if owner is not None and owner.kind == "Deployment":
-            keys[Ref(RESOURCE, owner.name, seen.ref.namespace)] = None
-    if seen.new is not None and seen.new.metadata.controller is None:  # type: ignore[attr-defined]
-        labels = seen.new.metadata.labels  # type: ignore[attr-defined]
-        for candidate in view.list(Deployment, RESOURCE, seen.ref.namespace):
-            if labels and selectors.of(candidate.spec.selector).matches(labels):
-                keys[Ref(RESOURCE, candidate.metadata.name, seen.ref.namespace)] = None
-    return list(keys)
-
-
-def of_pod(view: ReadView, seen: Seen) -> list[Ref]:
-    """Pods are counted, so what counts of one concerns its Deployment; and an end may be what others wait for."""
-    if _counts_as(seen.old) == _counts_as(seen.new):
-        return []
-    keys: dict[Ref, None] = {}
-    for version in seen.versions:
-        owner = version.metadata.controller  # type: ignore[attr-defined]
-        item = view.get(ReplicaSet, Ref(SETS, owner.name, seen.ref.namespace)) if owner is not None else None
-        controller = item.metadata.controller if item is not None else None
-        if controller is not None and controller.kind == "Deployment":
-            keys[Ref(RESOURCE, controller.name, seen.ref.namespace)] = None
-    if replicaset.may_free_a_place(seen):
-        for candidate in view.list(Deployment, RESOURCE, seen.ref.namespace):
-            if selectors.of(candidate.spec.selector).matches(seen.old.metadata.labels):  # type: ignore[union-attr]
-                keys[Ref(RESOURCE, candidate.metadata.name, seen.ref.namespace)] = None
-    return list(keys)
-
-
-def _counts_as(pod: meta.View | None) -> tuple[object, ...] | None:
-    """All of a pod that a Deployment's numbers depend on."""
-    if not isinstance(pod, Pod):
-        return None
-    owner = pod.metadata.controller
-    return owner.uid if owner is not None else "", pod.finished, pod.metadata.deletion_timestamp is not None, pod.ready
+def feedback(
+    view: ReadView, key: Ref, change: ObjectChange, result: meta.View | SteersmanError | None, *, now: float
+) -> tuple[ObjectChange, ...]:
+    """A new set that was refused: an Event, and the condition that tells who waits for the rollout."""
+    deployment = view.get(Deployment, key)
+    if deployment is None or not isinstance(change, CreateObject) or not isinstance(result, SteersmanError) or namespace_ends(result):
+        return ()
+    message = f'Failed to create new replica set "{change.document["metadata"]["name"]}": {result.message}'
+    told = event(key, deployment, kind="Deployment", type="Warning", reason="ReplicaSetCreateError", message=message, actor=ACTOR)
+    status = deployment_status.refused(deployment, message, now)
+    patch = deployment_status.patch(deployment.status, status)
+    if patch is None:
+        return (told,)
+    why = cause(ACTOR, "Status", message, deployment)
+    return told, PatchObject(key, patch, why, subresource="status", uid=deployment.metadata.uid)
 
 
 CONTROLLER = Controller(
-    "deployment-controller", ACTOR, {RESOURCE: itself, SETS: of_set, "pods": of_pod}, reconcile, workers=5
+    "deployment-controller", ACTOR, {RESOURCE: itself, SETS: deployment_facts.of_set, "pods": deployment_facts.of_pod}, reconcile,
+    workers=5, feedback=feedback,
 )

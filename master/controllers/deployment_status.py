@@ -153,13 +153,32 @@ def compute(
     return msgspec.structs.replace(status, conditions=conditions)
 
 
+def with_failures(status: DeploymentStatus, new: ReplicaSet | None, old: list[ReplicaSet]) -> DeploymentStatus:
+    """With the condition ReplicaFailure of the first set that has one, the newest set's before the others'; without it if none has."""
+    for item in ([new] if new is not None else []) + old:
+        failure = find(item.status.conditions, "ReplicaFailure")
+        if failure is not None:
+            failure = msgspec.structs.replace(failure, last_update_time=failure.last_transition_time)
+            return msgspec.structs.replace(status, conditions=set_condition(status.conditions, failure))
+    return msgspec.structs.replace(status, conditions=tuple(c for c in status.conditions if c.type != "ReplicaFailure"))
+
+
+def refused(deployment: Deployment, message: str, now: float) -> DeploymentStatus:
+    """The status when the ReplicaSet of a new template could not be made."""
+    status = deployment.status
+    if deployment.spec.progress_deadline_seconds in (None, NO_DEADLINE):
+        return status
+    condition = _condition("Progressing", "False", "ReplicaSetCreateError", message, now)
+    return msgspec.structs.replace(status, conditions=set_condition(status.conditions, condition))
+
+
 def deadline_in_s(deployment: Deployment, status: DeploymentStatus, now: float) -> float | None:
     """Seconds until the rollout will have taken too long, if nothing moves; None when nothing is under way."""
     deadline_s = deployment.spec.progress_deadline_seconds
     current = find(status.conditions, "Progressing")
     if deadline_s is None or deadline_s == NO_DEADLINE or current is None or complete(deployment, status):
         return None
-    if current.status != "True" or current.reason == "NewReplicaSetAvailable" or current.last_update_time is None:
+    if current.reason in ("ProgressDeadlineExceeded", "NewReplicaSetAvailable") or current.last_update_time is None:
         return None
     return max(0.0, parse_rfc3339(current.last_update_time) + deadline_s - now) + 1.0
 

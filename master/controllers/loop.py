@@ -244,7 +244,7 @@ class Loop:
     ) -> None:
         if controller.feedback is None:
             return
-        for answer in controller.feedback(self._view, key, change, result):
+        for answer in controller.feedback(self._view, key, change, result, now=self._clock.now()):
             try:
                 await self._door.perform(controller.actor, answer)
             except SteersmanError as error:

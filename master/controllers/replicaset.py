@@ -22,7 +22,9 @@ from master.api.contract import (
     Actor, CreateObject, DeleteObject, Document, ObjectChange, PatchObject, Ref, Role,
 )  # fmt: skip
 from master.controllers import claims
-from master.controllers.controller import NOTHING, Controller, Outcome, Seen, cause, counted, event, itself
+from master.controllers.controller import (
+    NOTHING, Controller, Outcome, Seen, cause, condition_document, counted, event, itself, namespace_ends, timestamp,
+)  # fmt: skip
 from master.controllers.view import ReadView
 
 ACTOR = Actor("system:controller:replicaset-controller", Role.REPLICASET)
@@ -188,31 +190,51 @@ def _status(wanted: ReplicaSet, active: list[Pod], now: float) -> tuple[PatchObj
         ready_replicas=sum(wait is not None for wait in waits),
         available_replicas=sum(wait == 0 for wait in waits),
         observed_generation=wanted.metadata.generation,
-        conditions=wanted.status.conditions,
+        conditions=_conditions(wanted, len(active)),
     )
     pending = [wait for wait in waits if wait]
     requeue_after_s = min(pending) if pending else None
     if new == wanted.status:
         return None, requeue_after_s
     document = msgspec.to_builtins(msgspec.structs.replace(new, conditions=()))
+    conditions = [condition_document(condition) for condition in new.conditions]
     patch = {field: document.get(field) for field in ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")}
-    patch |= {"replicas": new.replicas, "observedGeneration": new.observed_generation}
+    patch |= {"replicas": new.replicas, "observedGeneration": new.observed_generation, "conditions": conditions or None}
     why = f"{new.replicas} of {wanted.spec.replicas} pods exist, {new.ready_replicas} ready, {new.available_replicas} available"
     ref = Ref(RESOURCE, wanted.metadata.name, wanted.metadata.namespace)
     write = PatchObject(ref, {"status": patch}, cause(ACTOR, "Status", why, wanted), subresource="status", uid=wanted.metadata.uid)
     return write, requeue_after_s
 
 
+def _conditions(wanted: ReplicaSet, active: int) -> tuple[meta.Condition, ...]:
+    """A failure is over when the number is right; until then each pass tries again."""
+    over = active == wanted.spec.replicas
+    return tuple(c for c in wanted.status.conditions if not (over and c.type == "ReplicaFailure"))
+
+
+def _refused(wanted: ReplicaSet, verb: str, error: SteersmanError, now: float) -> tuple[ObjectChange, ...]:
+    """An Event for each attempt; the condition ReplicaFailure once, with the first words."""
+    ref, doing = Ref(RESOURCE, wanted.metadata.name, wanted.metadata.namespace), {"Create": "creating", "Delete": "deleting"}[verb]
+    message = f"Error {doing}: {error.message}"
+    told = event(ref, wanted, kind="ReplicaSet", type="Warning", reason=f"Failed{verb}", message=message, actor=ACTOR)
+    if any(condition.type == "ReplicaFailure" for condition in wanted.status.conditions):
+        return (told,)
+    failure = meta.Condition("ReplicaFailure", "True", f"Failed{verb}", error.message, last_transition_time=timestamp(now))
+    conditions = [condition_document(condition) for condition in (*wanted.status.conditions, failure)]
+    why = cause(ACTOR, "Status", message, wanted)
+    return told, PatchObject(ref, {"status": {"conditions": conditions}}, why, subresource="status", uid=wanted.metadata.uid)
+
+
 def feedback(
-    view: ReadView, key: Ref, change: ObjectChange, result: meta.View | SteersmanError | None
+    view: ReadView, key: Ref, change: ObjectChange, result: meta.View | SteersmanError | None, *, now: float
 ) -> tuple[ObjectChange, ...]:
-    """Events about the pods that were made, refused or deleted."""
+    """What is to be told about the pods that were made, refused or deleted."""
     wanted = view.get(ReplicaSet, key)
     if wanted is None:
         return ()
-    if isinstance(change, CreateObject) and isinstance(result, SteersmanError):
-        return (event(key, wanted, kind="ReplicaSet", type="Warning", reason="FailedCreate",
-                      message=f"Error creating: {result.message}", actor=ACTOR),)  # fmt: skip
+    if isinstance(result, SteersmanError):
+        verb = {CreateObject: "Create", DeleteObject: "Delete"}.get(type(change))
+        return () if verb is None or namespace_ends(result) else _refused(wanted, verb, result, now)
     if isinstance(change, CreateObject) and isinstance(result, meta.Object):
         message = f"Created pod: {result.metadata.name}"
         return (event(key, wanted, kind="ReplicaSet", reason="SuccessfulCreate", message=message, actor=ACTOR),)

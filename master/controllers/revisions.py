@@ -12,6 +12,7 @@ import hashlib
 import msgspec
 
 from common.clock import SAFE_ALPHABET
+from common.objects import quantity
 from common.objects.workloads import Deployment, ReplicaSet
 from master.api.contract import Document
 
@@ -28,6 +29,13 @@ NOT_COPIED = frozenset({
 """Annotations of a Deployment that are its own; the rest go to its ReplicaSets."""
 
 HASH_LENGTH = 10
+
+HISTORY_LENGTH = 2000
+"""Characters of the annotation with former revisions; the oldest go."""
+
+QUANTITIES = ("limits", "requests", "overhead")
+MAPS = ("labels", "annotations", "nodeSelector", "matchLabels", *QUANTITIES)
+"""Fields of a pod template that mean the same empty and absent; an empty `emptyDir` or `labelSelector` does not."""
 
 
 def template_hash(template: Document, collisions: int) -> str:
@@ -53,7 +61,19 @@ def without_hash(template: Document) -> Document:
 
 
 def same_template(one: Document, other: Document) -> bool:
-    return without_hash(one) == without_hash(other)
+    """Do they mean the same? What a typed client drops or words anew on the way (`kubectl rollout undo` does) is no difference."""
+    return _meaning(without_hash(one)) == _meaning(without_hash(other))
+
+
+def _meaning(value: object, field: str = "") -> object:
+    if isinstance(value, list):
+        return [_meaning(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if field in QUANTITIES:
+        return {name: quantity.exact(amount) for name, amount in value.items()}
+    told = ((key, item) for key, item in value.items() if item is not None and item != [] and not (item == {} and key in MAPS))
+    return {key: _meaning(item, key) for key, item in told}
 
 
 def number(annotations: dict[str, str], name: str) -> int:
@@ -90,9 +110,16 @@ def set_annotations(deployment: Deployment, existing: ReplicaSet | None, revisio
     if existing is None or of_set(existing) < revision:
         wanted[REVISION] = str(revision)
         if REVISION in present:
-            before = present.get(REVISION_HISTORY, "")
-            wanted[REVISION_HISTORY] = f"{before},{present[REVISION]}" if before else present[REVISION]
+            wanted[REVISION_HISTORY] = _history(present.get(REVISION_HISTORY, ""), present[REVISION])
     return wanted
+
+
+def _history(before: str, last: str) -> str:
+    """The former revisions with one more, as long as they are allowed to be."""
+    revisions = [*before.split(","), last] if before else [last]
+    while len(revisions) > 1 and len(",".join(revisions)) > HISTORY_LENGTH:
+        del revisions[0]
+    return ",".join(revisions)
 
 
 def size_annotations(desired: int, most: int) -> dict[str, str]:

@@ -110,8 +110,8 @@ def proportional(most: int, sizes: list[Size], previous_most: dict[str, int]) ->
     for size in order:
         share = 0
         if size.wanted and left:
-            basis = previous_most.get(size.name) or total
-            share = math.floor(size.wanted * most / basis + 0.5) - size.wanted
+            basis = previous_most.get(size.name, 0)
+            share = math.floor(size.wanted * most / basis + 0.5) - size.wanted if basis else 0
             share = max(min(share, left), 0) if left > 0 else min(max(share, left), 0)
         result[size.name] = size.wanted + share
         left -= share

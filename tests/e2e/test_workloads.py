@@ -90,14 +90,16 @@ def test_a_command_that_is_not_in_the_image_says_so(cluster: Cluster) -> None:
     assert "no such file or directory" in cluster.kubectl("describe", "pod", "nocommand")
 
 
-def test_a_pod_that_fits_nowhere_says_why_for_every_node(cluster: Cluster) -> None:
+@pytest.mark.parametrize(("resource", "amount"), [("cpu", "1000"), ("memory", "100Ti"), ("ephemeral-storage", "1Ei")])
+def test_a_pod_that_fits_nowhere_says_why_for_every_node(cluster: Cluster, resource: str, amount: str) -> None:
+    assert all({"capacity", "allocatable"} <= {f for f, told in n["status"].items() if resource in told} for n in cluster.json("get", "nodes")["items"])
     document = pod("huge")
-    document["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1000"}}
+    document["spec"]["containers"][0]["resources"] = {"requests": {resource: amount}}
     cluster.apply(document)
     cluster.kubectl("wait", "--for=condition=PodScheduled=False", "pod/huge", "--timeout=20s")
     condition = next(c for c in cluster.json("get", "pod", "huge")["status"]["conditions"] if c["type"] == "PodScheduled")
     assert condition["reason"] == "Unschedulable"
-    assert condition["message"].startswith("0/2 nodes are available: 2 Insufficient cpu.")
+    assert condition["message"].startswith(f"0/2 nodes are available: 2 Insufficient {resource}.")
     cluster.until(lambda: "FailedScheduling" in cluster.kubectl("events", "--for", "pod/huge"), "FailedScheduling")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from common.clock import rfc3339
+from common.errors import Forbidden
 from common.objects.pod import Pod
 from common.objects.workloads import Deployment, ReplicaSet
 from master.api.contract import Ref
@@ -257,3 +259,119 @@ def test_equal_templates_have_equal_hashes_whatever_the_order_of_their_keys():
     other = {"spec": {}, "metadata": {"labels": {"b": "2", "a": "1"}}}
     assert revisions.template_hash(one, 0) == revisions.template_hash(other, 0)
     assert revisions.template_hash(one, 0) != revisions.template_hash(one, 1)
+
+
+def test_an_exceeded_deadline_is_not_hidden_by_a_pause():
+    steps = Steps(progressDeadlineSeconds=60)
+    steps.reconcile()
+    steps.replicate()
+    steps.reconcile()
+    steps.cluster.now += 62
+    steps.reconcile()
+    steps.cluster.patch(WEB, {"spec": {"paused": True}})
+    steps.reconcile()
+    assert steps.condition("Progressing")[1] == "ProgressDeadlineExceeded"
+    steps.cluster.patch(WEB, {"spec": {"paused": False}})
+    steps.ready()
+    steps.settle()
+    assert steps.condition("Progressing")[:2] == ("True", "NewReplicaSetAvailable")
+
+
+def test_a_resumed_rollout_has_its_whole_deadline_again():
+    steps = Steps(progressDeadlineSeconds=60)
+    steps.reconcile()
+    steps.replicate()
+    steps.reconcile()
+    steps.cluster.patch(WEB, {"spec": {"paused": True}})
+    steps.reconcile()
+    steps.cluster.now += 3600
+    steps.cluster.patch(WEB, {"spec": {"paused": False}})
+    steps.reconcile()
+    assert steps.condition("Progressing")[:2] == ("Unknown", "DeploymentResumed")
+    outcome = deployment.reconcile(steps.cluster.view, WEB, steps.cluster.now)
+    assert outcome.requeue_after_s == pytest.approx(61, abs=2), "it stands still, and is looked at when the deadline has passed"
+    steps.cluster.now += 62
+    steps.reconcile()
+    assert steps.condition("Progressing")[1] == "ProgressDeadlineExceeded"
+
+
+def test_a_set_that_is_being_deleted_keeps_its_template_until_it_is_gone():
+    steps = Steps().settle()
+    (made,) = steps.sets().values()
+    ref = Ref("replicasets.apps", made.metadata.name, "default")
+    steps.cluster.patch(ref, {"metadata": {"deletionTimestamp": rfc3339(steps.cluster.now), "finalizers": ["orphan"]}})
+    steps.reconcile()
+    assert (list(steps.sizes()), steps.deployment().status.collision_count) == (["web:1"], None)
+    steps.cluster.remove(ref)
+    steps.reconcile()
+    (again,) = steps.sets().values()
+    assert again.metadata.name == made.metadata.name, "its selector matches the pods that were orphaned"
+
+
+def test_failures_of_the_sets_are_told_the_newest_first():
+    steps = Steps().settle()
+    steps.set_image("web:2")
+    steps.reconcile()
+    for image, words in (("web:1", "old"), ("web:2", "new")):
+        failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": words}
+        ref = Ref("replicasets.apps", steps.sets()[image].metadata.name, "default")
+        steps.cluster.patch(ref, {"status": {"conditions": [failure]}})
+    steps.reconcile()
+    assert steps.condition("ReplicaFailure") == ("True", "FailedCreate", "new")
+    steps.settle()
+    assert "ReplicaFailure" not in {c.type for c in steps.deployment().status.conditions}
+
+
+@pytest.mark.parametrize(
+    ("spec", "progressing"),
+    [
+        pytest.param({}, ("False", "ReplicaSetCreateError"), id="with a deadline the condition tells"),
+        pytest.param({"progressDeadlineSeconds": 2**31 - 1}, None, id="without one only the event does"),
+    ],
+)
+def test_a_set_that_is_refused(spec, progressing):
+    steps = Steps(**spec)
+    create, *_ = deployment.reconcile(steps.cluster.view, WEB, steps.cluster.now).changes
+    for change in deployment.feedback(steps.cluster.view, WEB, create, Forbidden("replicasets is forbidden: no"), now=steps.cluster.now):
+        steps.cluster.apply(change)
+    name = create.document["metadata"]["name"]
+    words = f'Failed to create new replica set "{name}": replicasets is forbidden: no'
+    assert [(e.type, e.reason, e.message) for e in steps.cluster.events] == [("Warning", "ReplicaSetCreateError", words)]
+    conditions = {c.type: (c.status, c.reason) for c in steps.deployment().status.conditions}
+    assert conditions.get("Progressing") == progressing
+
+
+def test_scaling_down_to_the_size_of_the_new_set_is_shared_all_the_same():
+    steps = Steps(replicas=10, strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 3, "maxUnavailable": 2}}).settle()
+    steps.set_image("web:2")
+    steps.reconcile()
+    steps.replicate()
+    steps.ready()
+    steps.cluster.patch(WEB, {"spec": {"replicas": 3}})
+    steps.reconcile()
+    assert steps.sizes() == {"web:1": 5, "web:2": 1}, "the new set was sized for ten: it is not full"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param({"env": []}, {}, True, id="an empty list is as good as none"),
+        pytest.param({"resources": {"limits": {"cpu": "1000m"}}}, {"resources": {"limits": {"cpu": "1"}}}, True, id="equal quantities"),
+        pytest.param({"resources": {"limits": {"cpu": "1"}}}, {"resources": {"limits": {"cpu": "2"}}}, False, id="other quantities"),
+        pytest.param({"resources": {"limits": {}}}, {"resources": {}}, True, id="empty limits are none"),
+        pytest.param({"emptyDir": {}}, {}, False, id="an empty object may mean something"),
+        pytest.param({"name": None}, {}, True, id="null is absent"),
+    ],
+)
+def test_templates_that_mean_the_same(one, other, same):
+    templates = [{"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}} for container in (one, other)]
+    assert revisions.same_template(*templates) is same
+
+
+def test_the_former_revisions_of_a_set_are_bounded():
+    (made,) = Steps().settle().sets().values()
+    long = ",".join(str(number) for number in range(1000, 1400))
+    annotations = {revisions.REVISION: "1400", revisions.REVISION_HISTORY: long}
+    made = msgspec.structs.replace(made, metadata=msgspec.structs.replace(made.metadata, annotations=annotations))
+    history = revisions.set_annotations(Steps().deployment(), made, 1402)[revisions.REVISION_HISTORY]
+    assert len(history) <= 2000 and history.startswith("1001,") and history.endswith(",1399,1400")

@@ -207,7 +207,7 @@ def test_a_refused_change_comes_back_with_a_back_off_and_tells_its_controller():
         create = CreateObject("configmaps", "default", {"metadata": {"name": "x"}}, CAUSE)
         controller = Controller(
             "test", Actor("test", Role.REPLICASET), {"namespaces": itself}, lambda view, key, now: reconcile(view, key, now) if key.name == "default" else Outcome(()),
-            feedback=lambda view, key, change, result: told.append(result) or (),
+            feedback=lambda view, key, change, result, *, now: told.append(result) or (),
         )  # fmt: skip
         loop = Loop(here.door, here.clock, [controller])
         async with TaskGroup() as group:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.clock import rfc3339
-from common.errors import Forbidden
+from common.errors import FieldCause, Forbidden
 from common.objects import meta
 from common.objects.pod import Pod
 from common.objects.workloads import ReplicaSet
@@ -181,9 +181,32 @@ def test_events_name_the_pods():
     cluster, outcome = run(replica_set(replicas=1), pod("gone", owner=replica_set()))
     create = CreateObject("pods", "default", {}, outcome.changes[0].cause)
     named = meta.Object(meta.Meta(name="web-x2x4z"))
-    assert [e.message for e in replicaset.feedback(cluster.view, WEB, create, named)] == ["Created pod: web-x2x4z"]
-    (refused,) = replicaset.feedback(cluster.view, WEB, create, Forbidden("pods is forbidden: no"))
+    assert [e.message for e in replicaset.feedback(cluster.view, WEB, create, named, now=NOW)] == ["Created pod: web-x2x4z"]
+    refused, _ = replicaset.feedback(cluster.view, WEB, create, Forbidden("pods is forbidden: no"), now=NOW)
     assert isinstance(refused, EmitEvent)
     assert (refused.type, refused.reason, refused.message) == ("Warning", "FailedCreate", "Error creating: pods is forbidden: no")
     delete = DeleteObject(Ref("pods", "gone", "default"), outcome.changes[0].cause)
-    assert [e.message for e in replicaset.feedback(cluster.view, WEB, delete, None)] == ["Deleted pod: gone"]
+    assert [e.message for e in replicaset.feedback(cluster.view, WEB, delete, None, now=NOW)] == ["Deleted pod: gone"]
+
+
+def test_refused_pods_are_a_condition_until_the_number_is_right():
+    cluster, outcome = run(replica_set(replicas=1))
+    create = CreateObject("pods", "default", {}, outcome.changes[0].cause)
+    for words in ("pods is forbidden: first", "pods is forbidden: second"):
+        for change in replicaset.feedback(cluster.view, WEB, create, Forbidden(words), now=NOW):
+            cluster.apply(change)
+    (condition,) = cluster.get(ReplicaSet, WEB).status.conditions
+    assert (condition.type, condition.status, condition.reason) == ("ReplicaFailure", "True", "FailedCreate")
+    assert condition.message == "pods is forbidden: first"
+    assert len(cluster.events) == 2
+    cluster.run(replicaset.CONTROLLER, WEB)
+    assert cluster.get(ReplicaSet, WEB).status.conditions, "a pass that only tries again clears nothing"
+    cluster.run(replicaset.CONTROLLER, WEB)
+    assert cluster.get(ReplicaSet, WEB).status.conditions == ()
+
+
+def test_a_namespace_that_ends_is_no_failure():
+    cluster, outcome = run(replica_set(replicas=1))
+    create = CreateObject("pods", "default", {}, outcome.changes[0].cause)
+    ends = Forbidden("it ends", causes=(FieldCause("NamespaceTerminating", "it ends"),))
+    assert replicaset.feedback(cluster.view, WEB, create, ends, now=NOW) == ()
