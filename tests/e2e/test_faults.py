@@ -130,7 +130,7 @@ def test_a_host_that_is_cut_off_keeps_its_pods_and_gives_them_up_on_its_return(c
         assert set(away) <= set(running_names(cluster, "host-2"))
     healthy(cluster)
     cluster.until(lambda: not set(away) & set(running_names(cluster, "host-2")), "the given-up pods to end")
-    assert len(cluster.json("get", "pods", "-l", "app=cut")["items"]) == 4
+    cluster.until(lambda: len(cluster.json("get", "pods", "-l", "app=cut")["items"]) == 4, "their objects to go too")
 
 
 LOAD = """

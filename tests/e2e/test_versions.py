@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +65,31 @@ def test_a_deployment_is_rolled_out_and_moved(run: Run) -> None:
     run("taint", "node", "host-2", "away=yes:NoSchedule")
     assert "away=yes:NoSchedule" in run("describe", "node", "host-2")
     run("taint", "node", "host-2", "away-")
+
+
+def test_a_rollout_has_a_history_that_one_can_go_back_in(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, image = "deployment/back", "jsonpath={.spec.template.spec.containers[0].image}"
+    document = deployment("back", 2)
+    document["spec"]["template"]["spec"]["containers"][0] |= {"env": [], "resources": {"requests": {"cpu": "10m", "memory": "1024Ki"}}}
+    run("create", "-f", "-", stdin=json.dumps(document))
+    run("annotate", app, "kubernetes.io/change-cause=the first")
+    run("rollout", "status", app, "--timeout=60s")
+    run("rollout", "pause", app)
+    run("set", "image", app, "main=busybox:1.37")
+    run("annotate", app, "kubernetes.io/change-cause=the second", "--overwrite")
+    assert len(run("get", "rs", "-l", "app=back", "-o", "name").split()) == 1, "a paused one makes no new set"
+    run("rollout", "resume", app)
+    run("rollout", "status", app, "--timeout=60s")
+    assert "busybox:1.37" in run("rollout", "history", app, "--revision=2")
+    run("rollout", "undo", app, "--to-revision=1")
+    run("rollout", "status", app, "--timeout=60s")
+    assert run("get", app, "-o", image) == BUSYBOX
+    assert len(run("get", "rs", "-l", "app=back", "-o", "name").split()) == 2, "the old set was taken again"
+    history = [line.split(maxsplit=1) for line in run("rollout", "history", app).splitlines() if line[:1].isdigit()]
+    assert history == [["2", "the second"], ["3", "the first"]]
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i 's/^  replicas: 2$/  replicas: 3/' \"$1\"\n")
+    editor.chmod(0o755)
+    monkeypatch.setenv("KUBE_EDITOR", str(editor))
+    assert "edited" in run("edit", app)
+    run("wait", "--for=jsonpath={.status.availableReplicas}=3", app, "--timeout=60s")
