@@ -14,6 +14,7 @@ from ctl.lab import lab
 from ctl.node import node
 from ctl.status import status, version
 from ctl.token import token
+from ctl.user import user
 from ctl.why import why
 
 
@@ -26,7 +27,7 @@ def cli(context: click.Context, config: str | None) -> None:
     context.obj = {"config": config}
 
 
-for command in (completion, lab, node, status, token, version, why):
+for command in (completion, lab, node, status, token, user, version, why):
     cli.add_command(command)
 
 

@@ -3,6 +3,7 @@
     DATA_DIR/pki/ca.crt, ca.key           10 years; made at the first start, never replaced by itself
     DATA_DIR/pki/server.crt, .key         1 year; renewed 30 days before its end, or when a name of the server is missing in it
     DATA_DIR/pki/admin.crt, .key          1 year; O=system:masters, CN=kubernetes-admin
+    DATA_DIR/pki/sa.key                   signs ServiceAccounts' tokens; made at the first start, never replaced by itself
     DATA_DIR/admin.kubeconfig             embeds the CA and the administrator's key; rewritten when either changed
 
 Owns these files. Keys are ECDSA P-256, as kubeadm can make them; every file with a key in it has mode 0600 and is replaced
@@ -33,6 +34,7 @@ from common.wire import keys
 
 CA_DAYS = 3650
 LEAF_DAYS = 365
+DAY_S = 86400.0
 RENEW_DAYS = 30
 SKEW = timedelta(minutes=5)
 """Certificates begin this long before now: clocks of hosts differ."""
@@ -49,11 +51,12 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Pki(msgspec.Struct, frozen=True):
-    """What a start of the master found or made."""
+    """What a start of the master found or made. tokens: the key of ServiceAccounts' tokens, PEM."""
 
     ca: Pair
     server: Pair
     admin: Pair
+    tokens: bytes
     folder: str
 
 
@@ -85,7 +88,11 @@ def _check_matching(pair: Pair) -> None:
 
 
 def _private(pair: Pair) -> ec.EllipticCurvePrivateKey:
-    key = serialization.load_pem_private_key(pair.key, None)
+    return _load_key(pair.key)
+
+
+def _load_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_pem_private_key(pem, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ValueError("the key is not an elliptic curve key")
     return key
@@ -109,7 +116,7 @@ def _name(common: str, organizations: Sequence[str] = ()) -> x509.Name:
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _begun(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, *, now: float, days: int) -> x509.CertificateBuilder:
+def _begun(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, *, now: float, ends: float) -> x509.CertificateBuilder:
     start = datetime.fromtimestamp(now, UTC) - SKEW
     return (
         x509.CertificateBuilder()
@@ -118,7 +125,7 @@ def _begun(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublic
         .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=days))
+        .not_valid_after(datetime.fromtimestamp(ends, UTC))
     )
 
 
@@ -133,7 +140,7 @@ def make_ca(cluster: str, *, now: float) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"{cluster}-ca")
     certificate = (
-        _begun(name, name, key.public_key(), now=now, days=CA_DAYS)
+        _begun(name, name, key.public_key(), now=now, ends=now + CA_DAYS * DAY_S)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(ca=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -142,11 +149,14 @@ def make_ca(cluster: str, *, now: float) -> Pair:
     return Pair(certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key))
 
 
-def _issue(ca: Pair, subject: x509.Name, *, now: float, purpose: x509.ObjectIdentifier, names: Sequence[str] = ()) -> Pair:
+def _issue(
+    ca: Pair, subject: x509.Name, *, now: float, purpose: x509.ObjectIdentifier, names: Sequence[str] = (), ends: float = 0.0
+) -> Pair:
+    """ends: wall-clock seconds; 0: after LEAF_DAYS."""
     authority = x509.load_pem_x509_certificate(ca.certificate)
     key = ec.generate_private_key(ec.SECP256R1())
     begun = (
-        _begun(subject, authority.subject, key.public_key(), now=now, days=LEAF_DAYS)
+        _begun(subject, authority.subject, key.public_key(), now=now, ends=ends or now + LEAF_DAYS * DAY_S)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -169,9 +179,9 @@ def make_server(ca: Pair, names: Sequence[str], *, now: float) -> Pair:
     return _issue(ca, _name("kmaster"), now=now, purpose=ExtendedKeyUsageOID.SERVER_AUTH, names=names)
 
 
-def make_client(ca: Pair, name: str, groups: Sequence[str], *, now: float) -> Pair:
-    """A client certificate: `name` is the user, `groups` its groups."""
-    return _issue(ca, _name(name, groups), now=now, purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
+def make_client(ca: Pair, name: str, groups: Sequence[str], *, now: float, ends: float = 0.0) -> Pair:
+    """A client certificate: `name` is the user, `groups` its groups. ends: wall-clock seconds; 0: after LEAF_DAYS."""
+    return _issue(ca, _name(name, groups), now=now, purpose=ExtendedKeyUsageOID.CLIENT_AUTH, ends=ends)
 
 
 def needs_renewal(pair: Pair, ca: Pair, *, now: float, names: Sequence[str] = ()) -> str:
@@ -209,9 +219,26 @@ def ensure(data_dir: Path, *, cluster: str, names: Sequence[str], now: float) ->
             _write(folder, "ca", ca)
         server = _ensure_leaf(folder, "server", ca, now=now, names=names, made=made)
         admin = _ensure_leaf(folder, "admin", ca, now=now, names=(), made=made)
+        tokens = _ensure_token_key(folder, made)
     except OSError as error:
         raise Unavailable(f"the certificates cannot be kept in {folder}: {error.strerror or error}") from None
-    return Pki(ca, server, admin, str(folder)), made
+    return Pki(ca, server, admin, tokens, str(folder)), made
+
+
+def _ensure_token_key(folder: Path, made: dict[str, str]) -> bytes:
+    path = folder / "sa.key"
+    if not path.exists():
+        keys.write_secret(path, _key_pem(ec.generate_private_key(ec.SECP256R1())))
+        made["sa"] = "first start"
+    content = path.read_bytes()
+    try:
+        _load_key(content)
+    except (ValueError, TypeError) as error:
+        raise Unavailable(
+            f"{path} cannot be used ({error}); put it back from a backup, or remove it: a new one is made at the next start, and all"
+            " tokens of ServiceAccounts must be made anew"
+        ) from None
+    return content
 
 
 def _ensure_leaf(folder: Path, name: str, ca: Pair, *, now: float, names: Sequence[str], made: dict[str, str]) -> Pair:
@@ -241,23 +268,22 @@ def load(tls: ssl.SSLContext, pki: Pki) -> None:
     tls.load_cert_chain(Path(pki.folder, "server.crt"), Path(pki.folder, "server.key"))
 
 
-def kubeconfig(pki: Pki, *, cluster: str, address: str) -> bytes:
-    """The administrator's kubeconfig, everything embedded. address: `HOST:PORT`."""
+def kubeconfig(pki: Pki, *, cluster: str, address: str, user: str = ADMIN, pair: Pair | None = None) -> bytes:
+    """A kubeconfig, everything embedded: the administrator's, or of the `user` that `pair` certifies. address: `HOST:PORT`."""
+    client = pair or pki.admin
 
     def data(content: bytes) -> str:
         return base64.b64encode(content).decode()
 
-    context_name = f"{ADMIN}@{cluster}"
+    context_name = f"{user}@{cluster}"
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
             {"name": cluster, "cluster": {"server": f"https://{address}", "certificate-authority-data": data(pki.ca.certificate)}}
         ],
-        "users": [
-            {"name": ADMIN, "user": {"client-certificate-data": data(pki.admin.certificate), "client-key-data": data(pki.admin.key)}}
-        ],
-        "contexts": [{"name": context_name, "context": {"cluster": cluster, "user": ADMIN}}],
+        "users": [{"name": user, "user": {"client-certificate-data": data(client.certificate), "client-key-data": data(client.key)}}],
+        "contexts": [{"name": context_name, "context": {"cluster": cluster, "user": user}}],
         "current-context": context_name,
         "preferences": {},
     }

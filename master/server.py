@@ -32,7 +32,8 @@ from common.wire.transport import Listener
 from common.wire.zmq_transport import ZmqListener
 from master import credentials, pki
 from master.api import bootstrap
-from master.api.contract import Ref
+from master.api.access.tokens import TokenAuthority
+from master.api.contract import Ref, Views
 from master.api.crd.publisher import Publisher
 from master.api.door import ApiDoor
 from master.api.leases import NodeLeases
@@ -43,7 +44,7 @@ from master.dispatch import dispatch
 from master.dispatch.join import TokenDesk
 from master.dispatch.keyring import KeyRing
 from master.native.front import NativeFront
-from master.native.verbs import Tokens
+from master.native.verbs import Desks
 from master.rest.app import Front, FrontSettings, host_port
 from master.rest.gate import Bounds
 from master.scheduler.scheduler import Scheduler
@@ -51,6 +52,7 @@ from master.settings import Settings
 from master.store.contract import Store
 from master.store.retention import Retention
 from master.store.sqlite import SqliteStore
+from master.users import UserDesk
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,8 @@ DISRUPTION_HEARTBEATS = 1.25
 
 
 class World(msgspec.Struct, frozen=True):
-    """What a master is composed over. store: open. ring: what the control and stream listeners ask for admission."""
+    """What a master is composed over. store: open. ring: what the control and stream listeners ask for admission.
+    token_key: signs ServiceAccounts' tokens (PEM); none, no tokens."""
 
     store: Store
     clock: Clock
@@ -68,6 +71,7 @@ class World(msgspec.Struct, frozen=True):
     control: Listener
     streams: Listener
     ring: KeyRing
+    token_key: bytes = b""
 
 
 class Master:
@@ -98,10 +102,16 @@ async def compose(world: World, settings: Settings) -> Master:
 
     The cluster's id is the uid of its namespace kube-system, as is the custom with Kubernetes: unique, and restored with the store.
     """
+
+    def authority(views: Views) -> TokenAuthority:
+        issuer = f"https://kubernetes.default.svc.{settings.cluster_domain}"
+        return TokenAuthority(world.token_key, issuer=issuer, views=views, clock=world.clock, rng=world.rng)
+
     leases = NodeLeases(world.rng, duration_s=max(1, round(settings.node_grace_s)))
     door = ApiDoor(
         world.store, world.clock, world.rng, leases=leases,
         settings=DoorSettings(toleration_s=settings.eviction_s, event_ttl_s=settings.event_ttl_s),
+        authority=authority if world.token_key else None,
     )  # fmt: skip
     await bootstrap.ensure(door)
     publisher = Publisher(door, world.clock)
@@ -198,14 +208,17 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
         stack.push_async_callback(store.close)
         ring = KeyRing(clock)
         sockets = await stack.enter_async_context(_sockets(settings, own, ring))
-        world = World(store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring)
+        world = World(
+            store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring, token_key=certificates.tokens
+        )
         master = await compose(world, settings)
         front = _front(settings, certificates, world, master)
         try:
             port = await front.listen()
         except Unavailable as error:
             raise _occupied(error, "--api-port") from None
-        native = _native(settings, own, world=world, master=master, sockets=sockets)
+        users = UserDesk(certificates, clock, cluster=settings.cluster, address=host_port(settings.reached_at, port))
+        native = _native(settings, own, world=world, master=master, sockets=sockets, users=users)
         async with TaskGroup() as group:
             renewal = supervise("renewal", lambda: _renew(settings, folder, front.context, clock=clock))
             parts = [
@@ -241,7 +254,9 @@ def _front(settings: Settings, certificates: pki.Pki, world: World, master: Mast
     return Front(master.door, master.dispatch, settings=told, context=context, clock=world.clock, rng=world.rng)
 
 
-def _native(settings: Settings, own: credentials.Keys, *, world: World, master: Master, sockets: Sockets) -> NativeFront:
+def _native(
+    settings: Settings, own: credentials.Keys, *, world: World, master: Master, sockets: Sockets, users: UserDesk
+) -> NativeFront:
     key = keys.MasterKey(
         settings.reached_at, sockets.port(sockets.control), sockets.port(sockets.streams), own.master.public
     )
@@ -249,8 +264,10 @@ def _native(settings: Settings, own: credentials.Keys, *, world: World, master: 
         master.door, world.clock, world.rng, cluster=master.cluster_id, master=keys.sign(own.signing, key),
         signing_key=keys.signing_public(own.signing),
     )  # fmt: skip
-    tokens = Tokens(create=desk.create, delete=desk.delete)
-    return NativeFront(master.door, listener=sockets.native, tokens=tokens, clock=world.clock, cluster=settings.cluster)
+    return NativeFront(
+        master.door, listener=sockets.native, desks=Desks(desk.create, desk.delete, users.create),
+        groups={credentials.USER: (pki.MASTERS,)}, clock=world.clock, cluster=settings.cluster,
+    )  # fmt: skip
 
 
 async def _renew(settings: Settings, folder: Path, tls: ssl.SSLContext, *, clock: Clock) -> None:

@@ -1,8 +1,8 @@
 """Admission: what the cluster, rather than the kind, has to say about a new or a deleted object.
 
-Kubernetes' names: NamespaceLifecycle (nothing new where a namespace is missing or going; the system's own stay),
-ServiceAccount (a pod that names none gets `default`), Priority (a class's name becomes its number), DefaultTolerationSeconds (how
-long a pod outlives the silence of its node).
+Kubernetes' names: NamespaceLifecycle (nothing new where a namespace is missing or going; the system's own stay), ServiceAccount
+(a pod that names none gets `default`; one that names a missing one is refused), Priority (a class's name becomes its number),
+DefaultTolerationSeconds (how long a pod outlives the silence of its node).
 
 Reads the present namespace through views and changes only the new document, which its caller owns. The write itself is
 guarded with the namespace's revision, so that nothing is created behind the back of a namespace that is being emptied.
@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from common.clock import rfc3339
 from common.errors import FieldCause, NotFound
-from common.objects import cluster, node
+from common.objects import access, cluster, node
 from master.api import faults
 from master.api.contract import Actor, Document, Ref, Views
 from master.api.registry import BY_KEY, Resource
 from master.store.contract import Guard
 
 PROTECTED = ("default", "kube-system", "kube-public", "kube-node-lease")
-NAMESPACES = BY_KEY["namespaces"]
-PODS = BY_KEY["pods"]
+NAMESPACES, PODS = BY_KEY["namespaces"], BY_KEY["pods"]
+DEFAULT_ACCOUNT = "default"
 PRIORITIES = "priorityclasses.scheduling.k8s.io"
 UNASKED = {"priority": 0, "PreemptionPolicy": "PreemptLowerPriority"}
 """What a pod that says nothing has."""
@@ -60,7 +60,7 @@ def admit_pod(pod: Document, *, now: float, toleration_s: int | None) -> None:
     if spec.get("nodeName"):
         scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": rfc3339(now)}
         pod["status"] = {**(pod.get("status") or {}), "conditions": [scheduled]}
-    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or DEFAULT_ACCOUNT
     spec["serviceAccountName"] = spec["serviceAccount"] = account
     if toleration_s is None:
         return
@@ -108,6 +108,22 @@ def admit_request(request: Document, actor: Actor) -> None:
     spec["username"] = actor.name
     if actor.groups:
         spec["groups"] = list(actor.groups)
+
+
+def admit_account(views: Views, pod: Document) -> None:
+    """In place: a pod without secrets for pulling images gets those of its ServiceAccount. Raises Forbidden for a missing account.
+
+    Subtle: `default` may be missing in a namespace that is a moment old. It is on its way and has nothing to give, so nobody waits.
+    """
+    meta, name = pod["metadata"], pod["spec"]["serviceAccountName"]
+    account = views.get(access.ServiceAccount, Ref("serviceaccounts", name, meta["namespace"]))
+    if account is None:
+        if name == DEFAULT_ACCOUNT:
+            return
+        why = f'error looking up service account {meta["namespace"]}/{name}: serviceaccount "{name}" not found'
+        raise faults.forbidden(PODS, meta.get("name", ""), why)
+    if account.image_pull_secrets and not pod["spec"].get("imagePullSecrets"):
+        pod["spec"]["imagePullSecrets"] = [{"name": secret.name} for secret in account.image_pull_secrets]
 
 
 def _tolerates(toleration: Document, key: str) -> bool:

@@ -1,4 +1,5 @@
-"""What every cluster has from its first moment: the four namespaces, the Service `kubernetes`, the two system priority classes.
+"""What every cluster has from its first moment: the default roles, the four namespaces, the Service `kubernetes`, the two system
+priority classes.
 
 Idempotent: run at each start. Each namespace's ServiceAccount `default` is made by a controller.
 """
@@ -6,11 +7,12 @@ Idempotent: run at each start. Each namespace's ServiceAccount `default` is made
 from __future__ import annotations
 
 from common.errors import AlreadyExists
-from master.api.contract import Actor, Document, Door, Ref, Role, WriteOptions
+from master.api.access import defaults as access
+from master.api.contract import Document, Door, Ref, WriteOptions
 from master.api.kinds import classes
 from master.store.contract import Cause
 
-ACTOR = Actor("system:apiserver", Role.API)
+ACTOR = access.ACTOR
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 SERVICE: Document = {
     "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
@@ -30,7 +32,8 @@ PRIORITIES = {
 
 
 async def ensure(door: Door) -> None:
-    """Create what is missing; what stands is left as it is."""
+    """Create what is missing; what stands is left as it is, but for roles, which are completed."""
+    await access.ensure(door)
     for name in NAMESPACES:
         await _ensure(door, Ref("namespaces", name), {"metadata": {"name": name}})
     await _ensure(door, Ref("services", "kubernetes", "default"), SERVICE)

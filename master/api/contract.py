@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from common.objects.meta import View
+from master.api.access.rules import Access
 from master.store.contract import Cause
 
 if TYPE_CHECKING:
-    from master.api.authz import Access
+    from master.api.access.tokens import TokenAuthority
     from master.api.catalog import Catalog
 
 Document = dict[str, Any]
@@ -44,14 +45,33 @@ class Role(enum.Enum):
     SERVICE_ACCOUNT = "serviceaccount-controller"
     DEFINITIONS = "customresourcedefinition-controller"
     DISRUPTION = "disruption-controller"
+    CLUSTER_ROLE_AGGREGATION = "clusterrole-aggregation-controller"
+
+    @property
+    def user(self) -> str:
+        """The user that a part of the master acts as, to whom the role of the same name is bound."""
+        return _USERS.get(self) or f"system:controller:{self.value}"
+
+
+_USERS = {
+    Role.API: "system:apiserver",
+    Role.SCHEDULER: "system:kube-scheduler",
+    Role.DISPATCH: "system:dispatch",
+    Role.DEFINITIONS: "system:controller:customresourcedefinition-finalizer",
+    Role.SERVICE_ACCOUNT: "system:controller:service-account-controller",
+}
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """An authenticated caller. name and groups as Kubernetes has them; internal ones are `system:...`."""
+    """An authenticated caller. name, groups, uid and extra as Kubernetes has them; internal ones are `system:...`.
+
+    groups are all of them, `system:authenticated` included: `authn.py` and the fronts see to it."""
 
     name: str
     role: Role = Role.USER
     groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):
@@ -232,12 +252,14 @@ class Door(Protocol):
 
     views: Views
     catalog: Catalog
+    authority: TokenAuthority | None
+    """Who checks ServiceAccounts' tokens; None: there are none."""
 
     def authorize(self, actor: Actor, access: Access) -> None:
-        """For what is neither read nor written, such as exec: raises Forbidden."""
+        """For what is not asked of the door itself: paths, impersonation, streams. Raises Forbidden."""
 
-    def get(self, actor: Actor, ref: Ref) -> Stored:
-        """Raises NotFound, Forbidden."""
+    def get(self, actor: Actor, ref: Ref, *, subresource: str = "") -> Stored:
+        """subresource: whose right is needed, where the whole object is read for it. Raises NotFound, Forbidden."""
 
     async def get_at(self, actor: Actor, ref: Ref, revision: int) -> Stored: ...
 
@@ -256,7 +278,11 @@ class Door(Protocol):
 
     async def create(
         self, actor: Actor, resource: str, namespace: str, document: Document, options: WriteOptions = WriteOptions()
-    ) -> Stored: ...
+    ) -> Stored:
+        """A virtual resource is answered and not stored; its revision is 0."""
+
+    def create_token(self, actor: Actor, account: Ref, document: Document, options: WriteOptions = WriteOptions()) -> Stored:
+        """The TokenRequest of a ServiceAccount, answered. Raises NotFound, BadRequest, Conflict, Invalid."""
 
     async def update(
         self, actor: Actor, ref: Ref, document: Document, options: WriteOptions = WriteOptions(), *, subresource: str = ""

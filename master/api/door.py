@@ -12,23 +12,29 @@ one only knows which of them to ask.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from common.clock import Clock, Rng
 from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
-from master.api import applying, authz, faults, leases, proposals, subresources, versions, why
-from master.api.authz import Access
+from common.objects import selectors
+from master.api import applying, faults, leases, proposals, subresources, versions, why
+from master.api.access.authorizer import Authorizer
+from master.api.access.escalation import Escalation
+from master.api.access.reviews import Reviews
+from master.api.access.rules import Access
+from master.api.access.token_request import TokenDesk
+from master.api.access.tokens import TokenAuthority
 from master.api.catalog import Catalog
 from master.api.contract import (
     Actor, CreateObject, DeleteObject, DeleteOptions, Document, EmitEvent, ObjectChange, Page, PatchObject, PatchType, Ref,
-    Selection, Stored, WatchEvent, WriteOptions,
+    Selection, Stored, Views, WatchEvent, WriteOptions,
 )  # fmt: skip
 from master.api.events import Recorder
 from master.api.eviction import Evictor
 from master.api.reading import TOO_OLD, Ask, Reader
-from master.api.registry import BY_KEY, Resource
+from master.api.registry import Resource
 from master.api.remove import Remover
 from master.api.selection import Filter
 from master.api.settings import DoorSettings
@@ -60,44 +66,65 @@ def _is_node_lease(kept: leases.NodeLeases | None, ref: Ref) -> bool:
     return kept is not None and ref.resource == leases.RESOURCE and ref.namespace == leases.NAMESPACE
 
 
+def _only_name(selection: Selection) -> str:
+    """The one object that a list or a watch is about, if its selector says so: a right to that name is enough then."""
+    return selectors.parse_fields(selection.fields).exact("metadata.name") or "" if selection.fields else ""
+
+
+def _guarded(change: PatchObject) -> Document:
+    """Its guards travel as what a client would send: uid and resourceVersion in the patch's own metadata."""
+    guards: Document = {"uid": change.uid} if change.uid else {}
+    if change.expected:
+        guards["resourceVersion"] = str(change.expected)
+    return {**change.patch, "metadata": {**(change.patch.get("metadata") or {}), **guards}} if guards else change.patch
+
+
 class ApiDoor:
     """Implements `contract.Door`. One per master; used from the loop's thread only."""
 
     def __init__(
         self, store: Store, clock: Clock, rng: Rng, *, leases: leases.NodeLeases | None = None,
-        settings: DoorSettings = DoorSettings(),
+        settings: DoorSettings = DoorSettings(), authority: Callable[[Views], TokenAuthority] | None = None,
     ) -> None:  # fmt: skip
+        """authority: makes what issues ServiceAccounts' tokens; without it there are none."""
         self.views = StoreViews(store)
+        self.authority = authority(self.views) if authority is not None else None
         self.catalog = Catalog()
         self._store = store
         self._clock = clock
         self._leases = leases
         self._reader = Reader(store, clock, settings)
-        self._writer = Writer(store, self.views, clock, rng=rng, settings=settings)
+        self._authorizer = Authorizer(store)
+        self._reviews = Reviews(self._authorizer, self.authority)
+        self._token_desk = TokenDesk(self.authority, self.views) if self.authority is not None else None
+        escalation = Escalation(self._authorizer)
+        self._writer = Writer(store, self.views, clock, rng=rng, settings=settings, check=escalation.check)
         self._remover = Remover(store, clock, settings)
         self._evictor = Evictor(self.views, self._writer, self._remover, clock)
         self._recorder = Recorder(store, self.views, clock, rng=rng, settings=settings)
 
     def authorize(self, actor: Actor, access: Access) -> None:
         """Raises Forbidden."""
-        authz.check(actor, access)
+        self._authorizer.check(actor, access)
 
     def _enter(self, actor: Actor, verb: str, ref: Ref, subresource: str = "") -> Resource:
         """The resource, once it is known that `actor` may."""
         resource = self.catalog.by_key(ref.resource)
         if resource is None or (subresource and resource.subresource(subresource) is None):
             raise faults.no_resource()
+        # A namespace is in itself: rights in it cover the Namespace object.
+        namespace = ref.name if ref.resource == "namespaces" else ref.namespace
+        self._authorizer.check(actor, Access(verb, resource.group, resource.plural, subresource, namespace, ref.name))
         if not subresource and verb not in resource.verbs:
             raise faults.not_allowed()
-        self.authorize(actor, Access(verb, resource, ref.namespace, ref.name, subresource))
         if verb in ("create", "update", "patch", "delete") and _is_node_lease(self._leases, ref):
             raise faults.forbidden(resource, ref.name, "leases of nodes are kept by the master itself")
         return resource
 
     # --------------------------------------------------------------- reading
 
-    def get(self, actor: Actor, ref: Ref) -> Stored:
-        resource = self._enter(actor, "get", ref)
+    def get(self, actor: Actor, ref: Ref, *, subresource: str = "") -> Stored:
+        resource = self._enter(actor, "get", ref, subresource)
         if _is_node_lease(self._leases, ref) and self._leases is not None:
             lease = self._leases.get(ref.name)
             if lease is None:
@@ -123,7 +150,7 @@ class ApiDoor:
         self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(), limit: int = 0,
         continue_: str = "", revision: int | None = None, exact: bool = False,
     ) -> Page:  # fmt: skip
-        known = self._enter(actor, "list", Ref(resource, "", namespace))
+        known = self._enter(actor, "list", Ref(resource, _only_name(selection), namespace))
         ask = Ask(limit=max(limit, 0), continue_=continue_, revision=revision, exact=exact)
         page = versions.served_page(known, await self._reader.list(known, namespace, selection, ask=ask))
         if self._leases is None or resource != leases.RESOURCE or namespace not in ("", leases.NAMESPACE) or page.continue_:
@@ -136,7 +163,7 @@ class ApiDoor:
         self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(),
         after: int | None = None, bookmarks: bool = False, initial: bool = False, timeout_s: float | None = None,
     ) -> AsyncIterator[Sequence[WatchEvent]]:  # fmt: skip
-        known = self._enter(actor, "watch", Ref(resource, "", namespace))
+        known = self._enter(actor, "watch", Ref(resource, _only_name(selection), namespace))
         events = self._reader.watch(
             known, namespace, selection, after=after, bookmarks=bookmarks, initial=initial, timeout_s=timeout_s
         )
@@ -149,8 +176,16 @@ class ApiDoor:
     ) -> Stored:
         ref = Ref(resource, "", namespace)
         known = self._enter(actor, "create", ref)
+        if known.virtual:
+            return self._reviews.answer(actor, known, namespace, document=document, options=options)
         target = _target(self.catalog, actor, "create", asked=known, ref=ref, options=options)
         return versions.served(known, await self._writer.create(target, document))
+
+    def create_token(self, actor: Actor, account: Ref, document: Document, options: WriteOptions = WriteOptions()) -> Stored:
+        self._enter(actor, "create", account, "token")
+        if self._token_desk is None:
+            raise NotFound("this master issues no tokens: it has no key to sign them with")
+        return self._token_desk.request(account, document, options)
 
     async def update(
         self, actor: Actor, ref: Ref, document: Document, options: WriteOptions = WriteOptions(), *, subresource: str = ""
@@ -186,7 +221,7 @@ class ApiDoor:
         target = _target(self.catalog, actor, "patch", asked=known, ref=ref, subresource=subresource, options=options, patched=True)
 
         def may_create() -> None:
-            self.authorize(actor, Access("create", known, ref.namespace, ref.name))
+            self.authorize(actor, Access("create", known.group, known.plural, "", ref.namespace, ref.name))
 
         return await applying.apply(self._writer, target, document, may_create=may_create)
 
@@ -242,7 +277,9 @@ class ApiDoor:
                 options = WriteOptions(cause=change.cause)
                 return await self.create(actor, change.resource, change.namespace, change.document, options)
             case PatchObject():
-                return await self._perform_patch(actor, change)
+                options = WriteOptions(cause=change.cause)
+                body = _guarded(change)
+                return await self.patch(actor, change.ref, PatchType.MERGE, body, options, subresource=change.subresource)
             case DeleteObject():
                 version = str(change.expected) if change.expected else None
                 options_ = DeleteOptions(
@@ -251,17 +288,8 @@ class ApiDoor:
                 )  # fmt: skip
                 return (await self.delete(actor, change.ref, options_))[0]
             case EmitEvent():
-                self.authorize(actor, Access("create", BY_KEY["events"], change.regarding.namespace))
+                self._authorizer.check(actor, Access("create", resource="events", namespace=change.regarding.namespace))
                 return await self._recorder.emit(actor, change)
-
-    async def _perform_patch(self, actor: Actor, change: PatchObject) -> Stored:
-        """The guards travel as what a client would send: uid and resourceVersion in the patch's own metadata."""
-        guards: Document = {"uid": change.uid} if change.uid else {}
-        if change.expected:
-            guards["resourceVersion"] = str(change.expected)
-        body = {**change.patch, "metadata": {**(change.patch.get("metadata") or {}), **guards}} if guards else change.patch
-        options = WriteOptions(cause=change.cause)
-        return await self.patch(actor, change.ref, PatchType.MERGE, body, options, subresource=change.subresource)
 
     # ------------------------------------------------------------------- why
 

@@ -103,13 +103,14 @@ LIST_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
 
 
 def _names(resource: Resource) -> tuple[str, str]:
-    """Of the kind's definition and its list's. A custom kind's is its group's name turned round, as Kubernetes has it."""
+    """Of the kind's definition and its list's. A custom kind's is its group's name turned round, as Kubernetes has it.
+    Virtual kinds have no list."""
     if resource.custom is not None:
         own = ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
         return own, f"{own}List"
     found = [schema_source.name_of(resource.group, resource.version, kind) for kind in (resource.kind, f"{resource.kind}List")]
-    assert found[0] is not None and found[1] is not None, resource.kind
-    return found[0], found[1]
+    assert all(found) or resource.virtual, resource.kind
+    return found[0] or "", found[1] or ""
 
 
 def _custom_definitions(resources: list[Resource]) -> Json:
@@ -163,11 +164,13 @@ def _referring(part: Any, left: list[str]) -> Any:
 
 def _add_paths(paths: Json, root: str, resource: Resource, names: set[str]) -> None:
     own, listed = _names(resource)
-    names |= {own, listed}
+    if not own:
+        return  # an older version, kept for older clients, of which no definition is published any more
+    names |= {own, listed} if listed else {own}
     everywhere = f"{root}/{resource.plural}"
     collection = f"{root}/namespaces/{{namespace}}/{resource.plural}" if resource.namespaced else everywhere
     kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
-    if resource.namespaced:
+    if resource.namespaced and not resource.virtual:
         paths[everywhere] = {"get": _operation("list", kind, listed, _LIST)}
     on_all = {
         "list": ("get", _operation("list", kind, listed, _LIST)),

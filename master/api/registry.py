@@ -14,9 +14,10 @@ from typing import Protocol
 import msgspec
 
 from common.errors import FieldCause
-from common.objects import cluster, customresource, meta, node, pod, policy, workloads
+from common.objects import access, cluster, customresource, meta, node, pod, policy, workloads
 from master.api import schema
 from master.api.contract import Document
+from master.api.kinds import access as access_kinds
 from master.api.kinds import (
     admissionregistration, apiservice, certificatesigningrequest, claim, classes, configs, controllerrevision, core, cronjob, daemonset,
     deployment, endpoints, event, horizontalpodautoscaler, job, networking, persistentvolume, poddisruptionbudget, quota, replicaset,
@@ -28,6 +29,7 @@ from master.api.kinds import node as node_kind
 from master.api.kinds import pod as pod_kind
 from master.api.kinds.columns import PLAIN, Column, converted
 
+ASKED = ("create",)
 DEFAULT_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
@@ -84,6 +86,7 @@ class Resource(msgspec.Struct, frozen=True):
     one's own, and what it validates comes on top. to_stored(document), from_stored(document): the conversions, pure.
     custom: what a definition says of a custom resource; None for the registry's own. served: False for one that is only stored.
     scaling: with SCALE, where a custom resource keeps it.
+    virtual: a question rather than an object: answered when it is created, and never stored.
     """
 
     plural: str
@@ -109,6 +112,7 @@ class Resource(msgspec.Struct, frozen=True):
     custom: Custom | None = None
     served: bool = True
     scaling: Scaling | None = None
+    virtual: bool = False
 
     @property
     def key(self) -> str:
@@ -133,6 +137,44 @@ class Resource(msgspec.Struct, frozen=True):
     def subresource(self, name: str) -> Subresource | None:
         return next((sub for sub in self.subresources if sub.name == name), None)
 
+
+_RBAC, _WHO, _MAY = "rbac.authorization.k8s.io", "authentication.k8s.io", "authorization.k8s.io"
+
+ACCESS: tuple[Resource, ...] = (
+    Resource(
+        "roles", "Role", "role", group=_RBAC, view=access.Role, columns=access_kinds.ROLE_COLUMNS, validate=access_kinds.validate_role,
+    ),
+    Resource(
+        "clusterroles", "ClusterRole", "clusterrole", group=_RBAC, namespaced=False, view=access.Role,
+        columns=access_kinds.ROLE_COLUMNS, validate=access_kinds.validate_cluster_role,
+    ),
+    Resource(
+        "rolebindings", "RoleBinding", "rolebinding", group=_RBAC, view=access.RoleBinding, columns=access_kinds.BINDING_COLUMNS,
+        default=access_kinds.default_binding, validate=access_kinds.validate_role_binding,
+    ),
+    Resource(
+        "clusterrolebindings", "ClusterRoleBinding", "clusterrolebinding", group=_RBAC, namespaced=False, view=access.RoleBinding,
+        columns=access_kinds.BINDING_COLUMNS, default=access_kinds.default_binding,
+        validate=access_kinds.validate_cluster_role_binding,
+    ),
+    Resource("tokenreviews", "TokenReview", "tokenreview", group=_WHO, namespaced=False, verbs=ASKED, virtual=True),
+    Resource("selfsubjectreviews", "SelfSubjectReview", "selfsubjectreview", group=_WHO, namespaced=False, verbs=ASKED, virtual=True),
+    Resource(
+        "selfsubjectreviews", "SelfSubjectReview", "selfsubjectreview", group=_WHO, version="v1beta1", namespaced=False, verbs=ASKED,
+        virtual=True, stored=f"selfsubjectreviews.{_WHO}",
+    ),
+    Resource("subjectaccessreviews", "SubjectAccessReview", "subjectaccessreview", group=_MAY, namespaced=False, verbs=ASKED, virtual=True),
+    Resource(
+        "selfsubjectaccessreviews", "SelfSubjectAccessReview", "selfsubjectaccessreview", group=_MAY, namespaced=False, verbs=ASKED,
+        virtual=True,
+    ),
+    Resource(
+        "selfsubjectrulesreviews", "SelfSubjectRulesReview", "selfsubjectrulesreview", group=_MAY, namespaced=False, verbs=ASKED,
+        virtual=True,
+    ),
+    Resource("localsubjectaccessreviews", "LocalSubjectAccessReview", "localsubjectaccessreview", group=_MAY, verbs=ASKED, virtual=True),
+)  # fmt: skip
+"""Who is who, and who may what: `access/`."""
 
 RESOURCES: tuple[Resource, ...] = (
     Resource(
@@ -181,7 +223,8 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "serviceaccounts", "ServiceAccount", "serviceaccount", short_names=("sa",),
-        columns=core.SERVICE_ACCOUNT_COLUMNS,
+        columns=core.SERVICE_ACCOUNT_COLUMNS, view=access.ServiceAccount,
+        subresources=(Subresource("token", verbs=("create",), kind="TokenRequest", group="authentication.k8s.io", version="v1"),),
     ),
     Resource(
         "services", "Service", "service", short_names=("svc",), categories=("all",), subresources=(STATUS,),
@@ -370,6 +413,7 @@ RESOURCES: tuple[Resource, ...] = (
         subresources=(STATUS,), columns=definitions.COLUMNS, default=definitions.default, validate=definitions.validate,
         prepare=definitions.prepare, spec_paths=("spec",),
     ),
+    *ACCESS,
 )  # fmt: skip
 
 KEPT: tuple[Resource, ...] = tuple(r for r in RESOURCES if not r.stored and "watch" in r.verbs)

@@ -31,6 +31,8 @@ from master.store.contract import Record, Store
 Propose = Callable[[Document], Document]
 """From the present document (with its resourceVersion, the caller's own copy) to the wanted one."""
 
+Check = Callable[[Actor, Resource, Document, Document | None], None]
+
 
 class Target(msgspec.Struct, frozen=True):
     """One write under way: who, what, by which verb. patched: refusals are worded as of a patch.
@@ -56,8 +58,12 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Writer:
-    def __init__(self, store: Store, views: Views, clock: Clock, *, rng: Rng, settings: DoorSettings) -> None:
+    def __init__(
+        self, store: Store, views: Views, clock: Clock, *, rng: Rng, settings: DoorSettings, check: Check
+    ) -> None:
+        """check: whether the actor may write the new object over the old one (None: there is none); raises when it may not."""
         self._store = store
+        self._check_grant = check
         self._views = views
         self._clock = clock
         self._rng = rng
@@ -114,12 +120,14 @@ class Writer:
         if resource.key == "pods":
             admission.admit_priority(self._views, new)
             admission.admit_pod(new, now=self._clock.now(), toleration_s=self._settings.toleration_s)
+            admission.admit_account(self._views, new)
         elif resource.key == admission.SIGNING_REQUESTS:
             admission.admit_request(new, target.actor)
         self._validate(target, new, None)
         documents.finish(new, None, resource)
         self._track(target, None, new, given=given)
         self._check_writer(target, None, new)
+        self._check_grant(target.actor, resource, new, None)
         return new
 
     # ---------------------------------------------------------------- change
@@ -178,6 +186,7 @@ class Writer:
         if target.subresource == "binding":
             _keep_generation(new, old)
         self._check_writer(target, old, new)
+        self._check_grant(target.actor, resource, new, old)
         return new
 
     # ----------------------------------------------------------------- steps

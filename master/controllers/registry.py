@@ -5,7 +5,8 @@ from __future__ import annotations
 from common.clock import Clock
 from master.api.contract import Door
 from master.controllers import (
-    definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle, pod_gc, replicaset, service_account, taint_eviction,
+    clusterrole_aggregation, definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle, pod_gc, replicaset,
+    service_account, taint_eviction,
 )  # fmt: skip
 from master.controllers.controller import Controller
 from master.controllers.loop import Loop
@@ -19,6 +20,7 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
         taint_eviction.CONTROLLER,
         pod_gc.controller(settings),
         service_account.CONTROLLER,
+        clusterrole_aggregation.CONTROLLER,
         namespace.CONTROLLER,
         definitions.CONTROLLER,
         deployment.CONTROLLER,

@@ -29,8 +29,14 @@ from master.store.contract import Cause
 log = logging.getLogger(__name__)
 
 ACTOR = Actor("system:dispatch", Role.DISPATCH)
+NODES = "system:nodes"
 EVENTS_WAITING = 2000
 """Events that wait to be written; the oldest are dropped first: they are best effort."""
+
+
+def agent(node: str) -> Actor:
+    """Whoever's report it is writes it: the node's own user, through dispatch."""
+    return Actor(f"system:node:{node}", Role.DISPATCH, (NODES,))
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -223,7 +229,7 @@ class ReportWriter:
             cause = Cause(ACTOR.name, "NodeSilent", f"node {work.node} stopped posting status", work.silent_at)
         if changed is not None:
             patch = PatchObject(work.ref, {"status": changed}, cause, "status", uid=work.uid, expected=stored.revision)
-            await self._door.perform(ACTOR, patch)
+            await self._door.perform(agent(work.node) if work.status is not None else ACTOR, patch)
 
     async def _pod_delete(self, work: _PodWork) -> None:
         why = f"the agent on {work.node} confirmed that all its containers are gone"
@@ -231,7 +237,7 @@ class ReportWriter:
         if pod is None or pod.metadata.uid != work.uid or pod.metadata.deletion_timestamp is None:
             return
         cause = Cause(f"system:node:{work.node}", "PodGone", why, int(pod.metadata.resource_version))
-        await self._door.delete(ACTOR, work.ref, DeleteOptions(uid=work.uid, grace_s=0, confirmed=True, cause=cause))
+        await self._door.delete(agent(work.node), work.ref, DeleteOptions(uid=work.uid, grace_s=0, confirmed=True, cause=cause))
         log.info("pod-gone pod=%s/%s uid=%s node=%s", work.ref.namespace, work.ref.name, work.uid, work.node)
 
     async def _write_node(self, key: tuple[str, str]) -> None:
@@ -262,18 +268,20 @@ class ReportWriter:
             labels = status.node_labels(stored.document()["metadata"].get("labels") or {}, work.labels, node=work.name)
             if labels:
                 cause = Cause(f"system:node:{work.name}", "Register", "the agent said hello")
-                await self._door.perform(ACTOR, PatchObject(ref, {"metadata": {"labels": labels}}, cause, expected=stored.revision))
+                patch = PatchObject(ref, {"metadata": {"labels": labels}}, cause, expected=stored.revision)
+                await self._door.perform(agent(work.name), patch)
         stored = self._door.get(ACTOR, ref)
         old, now = stored.document().get("status") or {}, self._clock.now()
         if work.silent and self._still_silent(work.name):
             changed = status.node_silent(old, now=now)
-            cause = Cause(ACTOR.name, "NodeSilent", f"no heartbeat for {self._grace_s:g} s")
+            writer, cause = ACTOR, Cause(ACTOR.name, "NodeSilent", f"no heartbeat for {self._grace_s:g} s")
         else:
             changed = status.node_status(old, work.status, now=now)
-            cause = Cause(f"system:node:{work.name}", "NodeStatus", status.describe(old, changed or {}))
+            writer = agent(work.name)
+            cause = Cause(writer.name, "NodeStatus", status.describe(old, changed or {}))
         revision = stored.revision
         if changed is not None:
-            written = await self._door.perform(ACTOR, PatchObject(ref, {"status": changed}, cause, "status", expected=revision))
+            written = await self._door.perform(writer, PatchObject(ref, {"status": changed}, cause, "status", expected=revision))
             revision = written.revision if written is not None else revision
         if work.silent and self._still_silent(work.name):
             self._fell_silent(work.name, revision)

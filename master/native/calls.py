@@ -106,5 +106,13 @@ class TokenDelete(Arguments):
     id: str
 
 
+class UserCreate(Arguments):
+    """ttl_s: how long the certificate is good."""
+
+    name: str
+    groups: list[str] = []
+    ttl_s: int = 365 * 24 * 3600
+
+
 class Nothing(Arguments):
     pass

@@ -10,6 +10,7 @@ The identity is the authenticated key's (`user:NAME`); what the message says abo
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import msgspec
 
@@ -19,9 +20,10 @@ from common.errors import BadRequest, Forbidden, SteersmanError, TooManyRequests
 from common.wire import codec, messages
 from common.wire.transport import Inbound, Listener
 from master.api import contract, status
+from master.api.access.tokens import AUTHENTICATED
 from master.api.contract import Actor, Selection
 from master.native import calls
-from master.native.verbs import Tokens, Verbs
+from master.native.verbs import Desks, Verbs
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +31,16 @@ CALLS_PER_PEER = 16
 
 
 class NativeFront:
-    """`run()` serves until cancelled."""
+    """`run()` serves until cancelled. groups: of those users who have a key here; rights come from roles, as for everybody."""
 
-    def __init__(self, door: contract.Door, *, listener: Listener, tokens: Tokens, clock: Clock, cluster: str) -> None:
+    def __init__(
+        self, door: contract.Door, *, listener: Listener, desks: Desks, groups: Mapping[str, tuple[str, ...]], clock: Clock,
+        cluster: str,
+    ) -> None:  # fmt: skip
         self._door = door
         self._listener = listener
-        self._verbs = Verbs(door, tokens=tokens, clock=clock, cluster=cluster)
+        self._groups = groups
+        self._verbs = Verbs(door, desks=desks, clock=clock, cluster=cluster)
         self._running: dict[bytes, int] = {}
 
     async def run(self) -> None:
@@ -77,7 +83,7 @@ class NativeFront:
         kind, _, name = identity.partition(":")
         if kind != "user":
             raise Forbidden(f'"{identity}" may not use the API: only users\' keys may')
-        return Actor(name, groups=("system:masters", "system:authenticated"))
+        return Actor(name, groups=(*self._groups.get(name, ()), AUTHENTICATED))
 
     def _arguments(self, call: messages.Call, shape: type[calls.Arguments]) -> calls.Arguments:
         try:

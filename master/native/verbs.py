@@ -1,7 +1,7 @@
 """What each call of the native front does: one method a call, each straight at the API's door.
 
-No policy of its own: kctl gets what kubectl gets, with the same authorisation and the same errors. `Tokens` is what the front
-needs of dispatch, as two functions, since the parts of the master do not import one another.
+No policy of its own: kctl gets what kubectl gets, with the same authorisation and the same errors. `Desks` is what the front
+needs of others, as functions, since the parts of the master do not import one another.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from common import version
 from common.clock import Clock
 from common.errors import BadRequest, NotFound
 from master.api import contract, registry, tables
+from master.api.access import impersonation
 from master.api.contract import Actor, Document, Ref, Selection
 from master.native import calls
 
@@ -25,21 +26,23 @@ PATCH_TYPES = {
 }
 
 
-class Tokens(msgspec.Struct, frozen=True):
-    """What the front needs to issue join tokens: wired by `server.py`, implemented in dispatch.
+class Desks(msgspec.Struct, frozen=True):
+    """What issues credentials: wired by `server.py`, implemented in dispatch (hosts' join tokens) and beside the master's CA.
 
-    create(actor, ttl_s, description) gives {"id", "join", "expires"}; delete(actor, id)."""
+    create_token(actor, ttl_s, description) gives {"id", "join", "expires"}; delete_token(actor, id); create_user(name, groups, ttl_s)
+    gives {"kubeconfig", "expires"}."""
 
-    create: Callable[[Actor, int, str], Awaitable[Document]]
-    delete: Callable[[Actor, str], Awaitable[None]]
+    create_token: Callable[[Actor, int, str], Awaitable[Document]]
+    delete_token: Callable[[Actor, str], Awaitable[None]]
+    create_user: Callable[[str, tuple[str, ...], int], Document]
 
 
 class Verbs:
     """The methods that answer once. `known` maps a method's name to the shape of its arguments and to its function."""
 
-    def __init__(self, door: contract.Door, *, tokens: Tokens, clock: Clock, cluster: str) -> None:
+    def __init__(self, door: contract.Door, *, desks: Desks, clock: Clock, cluster: str) -> None:
         self._door = door
-        self._tokens = tokens
+        self._desks = desks
         self._clock = clock
         self._cluster = cluster
         self.known: dict[str, tuple[type[calls.Arguments], Callable[[Actor, Any], Awaitable[Any]]]] = {
@@ -53,6 +56,7 @@ class Verbs:
             "why": (calls.Why, self._why),
             "token-create": (calls.TokenCreate, self._token_create),
             "token-delete": (calls.TokenDelete, self._token_delete),
+            "user-create": (calls.UserCreate, self._user_create),
             "version": (calls.Nothing, self._version),
         }
 
@@ -132,11 +136,17 @@ class Verbs:
     async def _token_create(self, actor: Actor, args: calls.TokenCreate) -> Document:
         if args.ttl_s < 0:
             raise BadRequest("a token cannot expire before it is made: --ttl must be 0 (never) or more")
-        return await self._tokens.create(actor, args.ttl_s, args.description)
+        return await self._desks.create_token(actor, args.ttl_s, args.description)
 
     async def _token_delete(self, actor: Actor, args: calls.TokenDelete) -> Document:
-        await self._tokens.delete(actor, args.id)
+        await self._desks.delete_token(actor, args.id)
         return {"id": args.id}
+
+    async def _user_create(self, actor: Actor, args: calls.UserCreate) -> Document:
+        """Who gives out somebody's credentials could act as him: it takes the same rights."""
+        for access in impersonation.needed(Actor(args.name, groups=tuple(args.groups))):
+            self._door.authorize(actor, access)
+        return self._desks.create_user(args.name, tuple(args.groups), args.ttl_s)
 
     async def _version(self, actor: Actor, args: calls.Nothing) -> Document:
         return {"version": version.VERSION, "kubernetes": version.KUBERNETES, "cluster": self._cluster, "user": actor.name}

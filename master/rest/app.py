@@ -22,8 +22,9 @@ from common.clock import Clock, Rng
 from common.errors import SteersmanError
 from master.api.contract import Door
 from master.api.streams import Streams
-from master.rest import callers, documents, negotiate, query, reply, routes
+from master.rest import documents, negotiate, query, reply, routes
 from master.rest.call import Call
+from master.rest.callers import Callers
 from master.rest.complaints import Complaints
 from master.rest.connection import Connection, HttpServer
 from master.rest.documents import Check, Documents
@@ -62,8 +63,10 @@ class Front:
     ) -> None:  # fmt: skip
         self._settings = settings
         self._catalog = door.catalog
+        self._authority = door.authority
         self.context = context
         self._complaints = Complaints(clock)
+        self._callers = Callers(door, self._complaints)
         self._verbs = Verbs(door, clock=clock)
         self._watches = Watches(door, clock=clock, rng=rng)
         logs, remote, ports = Logs(door, streams), Remote(door, streams), PortForward(door, streams)
@@ -82,7 +85,9 @@ class Front:
         port = await self._gate.listen(self._settings.host, self._settings.port)
         alive = {"ping": lambda: ""}
         ready = {**alive, **self._settings.checks, "shutdown": lambda: "stopping" if self._stopping else ""}
-        self._documents = Documents(self._catalog, address=host_port(self._settings.reached_at, port), live=alive, ready=ready)
+        self._documents = Documents(
+            self._catalog, address=host_port(self._settings.reached_at, port), live=alive, ready=ready, authority=self._authority
+        )
         return port
 
     async def run(self) -> None:
@@ -113,9 +118,10 @@ class Front:
         assert isinstance(connection, Connection)
         if parts[0] in documents.OPEN_TO_ALL and (connection.caller is not None or request.method == "GET"):
             return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
-        actor = callers.acting(connection.caller, request.headers)
+        actor = self._callers.acting(connection.caller, request.headers, connection.address)
         depth = {"api": 2, "apis": 3}.get(parts[0], 0)
         if not depth or len(parts) <= depth:
+            self._callers.check_path(actor, request.method, request.path)
             return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
         route = routes.parse(parts, self._catalog)
         streaming = self._streaming.get(route.subresource)  # whatever is accepted: they have forms of their own

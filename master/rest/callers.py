@@ -1,8 +1,9 @@
-"""Who calls: from a client certificate, and from the impersonation headers, to an Actor.
+"""Who calls: from a client certificate or a bearer token, and from the impersonation headers, to an Actor.
 
-Owns authentication on the HTTPS front; what an actor may do is the door's business. The TLS layer has checked the certificate
-against the cluster's CA before anything here runs: CN is the user, each O a group, as in Kubernetes.
-Without a certificate the caller is `system:anonymous`, who may read health and version and nothing else.
+Owns authentication on the HTTPS front; what an actor may do is the door's business, also whether it may act as somebody else. The
+TLS layer has checked the certificate against the cluster's CA before anything here runs: CN is the user, each O a group, as in
+Kubernetes. A certificate goes before a token; a token is a ServiceAccount's. Who shows neither may read health and version and
+nothing else.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from common.errors import Forbidden, Unauthorized
-from master.api.contract import Actor
+from aiohttp import hdrs
 
-AUTHENTICATED = "system:authenticated"
-MASTERS = "system:masters"
-ANONYMOUS = Actor("system:anonymous", groups=("system:unauthenticated",))
+from common.errors import Unauthorized
+from master.api.access import impersonation, tokens
+from master.api.access.rules import Access
+from master.api.contract import Actor, Door
+from master.rest.complaints import Complaints
+
+BEARER = "bearer "
 
 
 def of_certificate(certificate: Mapping[str, Any] | None) -> Actor | None:
@@ -29,20 +33,37 @@ def of_certificate(certificate: Mapping[str, Any] | None) -> Actor | None:
                 name = value
             elif key == "organizationName":
                 groups.append(value)
-    return Actor(name, groups=(*groups, AUTHENTICATED)) if name else None
+    return Actor(name, groups=tuple(dict.fromkeys((*groups, tokens.AUTHENTICATED)))) if name else None
 
 
-def acting(caller: Actor | None, headers: Mapping[str, str]) -> Actor:
-    """The caller, or whom it impersonates (`kubectl --as`), which only masters may. Raises Unauthorized, Forbidden."""
-    if caller is None:
+class Callers:
+    """One per front."""
+
+    def __init__(self, door: Door, complaints: Complaints) -> None:
+        self._door = door
+        self._complaints = complaints
+
+    def acting(self, certified: Actor | None, headers: Mapping[str, str], address: str) -> Actor:
+        """The caller, or whom it acts as (`kubectl --as`). certified: of the connection's certificate. Raises Unauthorized, Forbidden."""
+        caller = certified or self._of_token(headers.get(hdrs.AUTHORIZATION, ""), address)
+        if not any(name[:12].lower() == "impersonate-" for name in headers):
+            return caller
+        wanted = impersonation.asked(headers.items())
+        if wanted is None:
+            return caller
+        for access in impersonation.needed(wanted):
+            self._door.authorize(caller, access)
+        return impersonation.completed(wanted)
+
+    def _of_token(self, header: str, address: str) -> Actor:
+        authority = self._door.authority
+        if authority is not None and header[: len(BEARER)].lower() == BEARER:
+            try:
+                return authority.check(header[len(BEARER) :].strip())[0]
+            except tokens.Invalid as error:
+                self._complaints.about(address, "token-refused", error)
         raise Unauthorized("Unauthorized")
-    user = headers.get("Impersonate-User")
-    if user is None:
-        if "Impersonate-Group" in headers or "Impersonate-Uid" in headers:
-            raise Forbidden("requested impersonation of a group or uid without impersonating a user")
-        return caller
-    if MASTERS not in caller.groups:
-        raise Forbidden(f'users "{user}" is forbidden: User "{caller.name}" cannot impersonate resource "users" in API group ""')
-    getall = getattr(headers, "getall", None)
-    groups = getall("Impersonate-Group", []) if getall else [headers["Impersonate-Group"]] if "Impersonate-Group" in headers else []
-    return Actor(user, groups=tuple(dict.fromkeys((*groups, AUTHENTICATED))))
+
+    def check_path(self, actor: Actor, method: str, path: str) -> None:
+        """For what is no resource. Raises Forbidden."""
+        self._door.authorize(actor, Access("get" if method == "HEAD" else method.lower(), path=path))

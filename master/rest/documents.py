@@ -7,6 +7,7 @@ documents are megabytes of JSON: each is compressed once, kept so, and named by 
     /openapi/v3 /openapi/v3/PATH               index and documents
     /openapi/v2                                a title and no schemas, see OPENAPI_V2
     /version /livez /readyz /healthz           open to everybody
+    /.well-known/openid-configuration, /openid/v1/jwks    by which others check ServiceAccounts' tokens
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from aiohttp import hdrs, web
 from common import version
 from common.errors import MethodNotAllowed, NotFound
 from master.api import discovery, openapi
+from master.api.access.tokens import TokenAuthority
 from master.api.catalog import Catalog
 from master.rest import negotiate, query, reply, routes
 from master.rest.verbs import NOT_ALLOWED
@@ -55,9 +57,14 @@ VERSION = {
 
 
 class Documents:
-    """catalog: what is served. address: `HOST:PORT` that clients reach the server at. live and ready: named checks."""
+    """catalog: what is served. address: `HOST:PORT` that clients reach the server at. live and ready: named checks. authority: whose
+    tokens others may check by its keys."""
 
-    def __init__(self, catalog: Catalog, *, address: str, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
+    def __init__(
+        self, catalog: Catalog, *, address: str, live: Mapping[str, Check], ready: Mapping[str, Check],
+        authority: TokenAuthority | None = None,
+    ) -> None:  # fmt: skip
+        self._authority = authority
         self._catalog = catalog
         self._address = address
         self._checks = {"livez": live, "healthz": live, "readyz": ready}
@@ -76,6 +83,10 @@ class Documents:
             return await self._openapi_v3(request, "/".join(parts[2:]))
         if head in ("api", "apis"):
             return await self._discovery(request, parts)
+        if self._authority is not None and parts == [".well-known", "openid-configuration"]:
+            return await self._json(request, self._authority.configuration(f"https://{self._address}"))
+        if self._authority is not None and parts == ["openid", "v1", "jwks"]:
+            return await self._json(request, self._authority.keys(), "application/jwk-set+json")
         return None
 
     async def _json(self, request: web.BaseRequest, document: object, content_type: str = "") -> web.Response:

@@ -118,7 +118,7 @@ class Logs:
     async def answer(self, call: Call) -> web.StreamResponse:
         if call.request.method != "GET":
             raise MethodNotAllowed(NOT_ALLOWED)
-        pod = _pod.decode(self._door.get(call.actor, call.route.ref).value)
+        pod = _pod.decode(self._door.get(call.actor, call.route.ref, subresource="log").value)
         container = choose(pod, call.query.get("container", ""))
         request = request_of(call.query, pod, container)
         if not pod.spec.node_name:

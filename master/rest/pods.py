@@ -9,7 +9,7 @@ from __future__ import annotations
 from common.errors import BadRequest
 from common.objects.pod import Pod
 from master.api import faults
-from master.api.authz import Access
+from master.api.access.rules import Access
 from master.api.contract import Door
 from master.rest.call import Call
 
@@ -17,7 +17,7 @@ from master.rest.call import Call
 def reached(door: Door, call: Call, verb: str) -> Pod:
     """Raises Forbidden, NotFound, BadRequest."""
     route = call.route
-    door.authorize(call.actor, Access(verb, route.resource, route.namespace, route.name, route.subresource))
+    door.authorize(call.actor, Access(verb, "", route.resource.plural, route.subresource, route.namespace, route.name))
     pod = door.views.get(Pod, route.ref)
     if pod is None:
         raise faults.not_found(route.resource, route.name)

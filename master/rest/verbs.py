@@ -5,7 +5,7 @@ is here; what a request means, may do and breaks is said by the door, and its er
 
     GET  collection  list        POST   collection  create             DELETE collection  deletecollection
     GET  object      get         PUT    object      update             PATCH  object      patch      DELETE object  delete
-    GET, PUT, PATCH  object/status, /scale, /approval, /ephemeralcontainers      POST object/binding, object/eviction
+    GET, PUT, PATCH  object/status, /scale, /approval, /ephemeralcontainers      POST object/binding, /eviction, /token
 """
 
 from __future__ import annotations
@@ -71,6 +71,12 @@ async def read_document(call: Call, *, find_duplicates: bool) -> api_body.Body:
     return api_body.decode(raw, call.request.headers.get(hdrs.CONTENT_TYPE, ""), find_duplicates=find_duplicates)
 
 
+async def read_delete_options(call: Call) -> DeleteOptions:
+    raw = await read(call.request)
+    document = api_body.decode(raw, call.request.headers.get(hdrs.CONTENT_TYPE, "")).document if raw else None
+    return query.for_delete(call.query, document)
+
+
 class _Named(msgspec.Struct, frozen=True):
     name: str = ""
     uid: str = ""
@@ -109,6 +115,7 @@ class Verbs:
             ("GET", "status"): self._get, ("PUT", "status"): self._update, ("PATCH", "status"): self._patch,
             ("GET", "scale"): self._get_scale, ("PUT", "scale"): self._update_scale, ("PATCH", "scale"): self._patch_scale,
             ("PUT", "finalize"): self._update, ("POST", "binding"): self._bind, ("POST", "eviction"): self._evict,
+            ("POST", "token"): self._token,
         }  # fmt: skip
         for part in ("approval", "ephemeralcontainers"):
             self._of_subresource |= {("GET", part): self._get, ("PUT", part): self._update, ("PATCH", part): self._patch}
@@ -136,7 +143,7 @@ class Verbs:
         if revision and call.query.get("resourceVersionMatch") == "Exact":
             stored = await self._door.get_at(call.actor, call.route.ref, revision)
         else:
-            stored = self._door.get(call.actor, call.route.ref)
+            stored = self._door.get(call.actor, call.route.ref, subresource=call.route.subresource)
         return await self._object(call, stored)
 
     async def _list(self, call: Call) -> web.Response:
@@ -223,13 +230,8 @@ class Verbs:
         query.check_no_force(call.query)
         return await self._door.patch(call.actor, ref, kind, document, options, subresource=subresource), options, False
 
-    async def _delete_options(self, call: Call) -> DeleteOptions:
-        raw = await read(call.request)
-        document = api_body.decode(raw, call.request.headers.get(hdrs.CONTENT_TYPE, "")).document if raw else None
-        return query.for_delete(call.query, document)
-
     async def _delete(self, call: Call) -> web.Response:
-        options, route = await self._delete_options(call), call.route
+        options, route = await read_delete_options(call), call.route
         stored, gone = await self._door.delete(call.actor, route.ref, options)
         if not gone or route.resource.key in RETURNED_WHEN_GONE:
             return await self._object(call, stored)
@@ -238,7 +240,7 @@ class Verbs:
         return await reply.json(call.request, body)
 
     async def _delete_collection(self, call: Call) -> web.Response:
-        options, route = await self._delete_options(call), call.route
+        options, route = await read_delete_options(call), call.route
         deleted = await self._door.delete_collection(
             call.actor, route.resource.key, route.namespace, options, selection=query.selection(call.query)
         )
@@ -266,6 +268,11 @@ class Verbs:
             raise BadRequest("a Binding must name its node in target.name")
         await self._door.bind(call.actor, call.route.ref, binding.target.name, uid=binding.metadata.uid, cause=call.cause())
         return await reply.json(call.request, reply.success(code=201), code=201)
+
+    async def _token(self, call: Call) -> web.Response:
+        document, options = await self._document(call, self._options(call, "CreateOptions"))
+        stored = self._door.create_token(call.actor, call.route.ref, document, options)
+        return await reply.json(call.request, stored.json(), code=201, warnings=options.warnings or ())
 
     async def _evict(self, call: Call) -> web.Response:
         document, options = await self._document(call, self._options(call, "CreateOptions"))

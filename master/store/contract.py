@@ -86,6 +86,10 @@ class Watch(Protocol):
         With nothing ready at the deadline: an empty list and the newest revision. Raises Expired, or Unavailable
         when the store closes. Safe to cancel: nothing is lost."""
 
+    def ready(self) -> list[Change]:
+        """What is there now, without waiting (bounded as `next`; empty when nothing is): for a reader who must know the
+        present whenever it is asked. Raises as `next`."""
+
     def close(self) -> None:
         """Idempotent."""
 

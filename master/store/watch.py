@@ -49,6 +49,10 @@ class Cursor:
             waiter.future = None
         return self._read() or ([], waiter.after)
 
+    def ready(self) -> list[Change]:
+        found = self._read()
+        return found[0] if found is not None else []
+
     def _read(self) -> tuple[list[Change], int] | None:
         """What is ready, with its bookmark; None when there is nothing."""
         waiter, stream = self._waiter, self._stream

@@ -168,6 +168,22 @@ def test_nothing_is_visible_before_it_is_acknowledged(opened: Opened) -> None:
     run(body)
 
 
+def test_a_watch_says_without_waiting_what_is_ready(opened: Opened) -> None:
+    async def body() -> None:
+        async with opened() as store:
+            watch = store.watch("pods/", after=0)
+            assert watch.ready() == []
+            await fill(store, "pods/a/x", "nodes//n", "pods/a/y")
+            assert [change.key for change in watch.ready()] == ["pods/a/x", "pods/a/y"]
+            assert watch.ready() == []
+            await fill(store, "pods/a/z")
+            assert [change.key for change in (await watch.next())[0]] == ["pods/a/z"]
+            watch.close()
+            await raises(Unavailable, watch.next(), "closed")
+
+    run(body)
+
+
 def test_a_watch_sees_each_change_once_in_order_with_what_was_before(opened: Opened) -> None:
     async def body() -> None:
         async with opened() as store:

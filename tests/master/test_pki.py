@@ -24,7 +24,7 @@ def ensure(folder: Path, *, now: float = NOW, names: tuple[str, ...] = NAMES) ->
 
 def test_the_first_start_makes_all_and_the_second_none(tmp_path: Path) -> None:
     first, made = ensure(tmp_path)
-    assert set(made) == {"ca", "server", "admin"}
+    assert set(made) == {"ca", "server", "admin", "sa"}
     second, made = ensure(tmp_path)
     assert second == first and made == {}
 

@@ -26,7 +26,7 @@ from master.store.contract import Cause
 log = logging.getLogger(__name__)
 
 KEY = "customresourcedefinitions.apiextensions.k8s.io"
-ACTOR = Actor("system:apiextensions-apiserver", Role.DEFINITIONS)
+ACTOR = Actor("system:apiextensions-apiserver", Role.DEFINITIONS, ("system:masters",))
 
 
 class Publisher:

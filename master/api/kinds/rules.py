@@ -118,6 +118,13 @@ def service_name(field: str, name: str) -> list[FieldCause]:
     return [] if SERVICE_LABEL.fullmatch(name) else [invalid(field, name, SERVICE_LABEL_TEXT)]
 
 
+def path_segment(field: str, name: str) -> list[FieldCause]:
+    """Whatever fits into one segment of a URL's path: names of roles and their bindings."""
+    if name in (".", ".."):
+        return [invalid(field, name, f"may not be '{name}'")]
+    return [invalid(field, name, f"may not contain '{character}'") for character in "/%" if character in name]
+
+
 def object_name(resource: str, field: str, name: str) -> list[FieldCause]:
     """The rule for the resource's own names, by the registry's key."""
     if resource == "namespaces":
@@ -126,6 +133,8 @@ def object_name(resource: str, field: str, name: str) -> list[FieldCause]:
         return service_name(field, name)
     if resource == "ipaddresses.networking.k8s.io":
         return ip(field, name)
+    if resource.endswith(".rbac.authorization.k8s.io"):
+        return path_segment(field, name)
     return subdomain_name(field, name)
 
 

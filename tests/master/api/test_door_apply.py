@@ -12,7 +12,7 @@ from master.api.contract import Actor, Document, PatchType, Ref, Role, WriteOpti
 from tests.master.api.doorway import ADMIN, DISPATCH, SHOP, WEB, Doorway, config, deployment, pod, scenario
 
 SETTINGS = Ref("configmaps", "settings", "default")
-REPLICASETS = Actor("system:replicaset-controller", Role.REPLICASET)
+REPLICASETS = Actor(Role.REPLICASET.user, Role.REPLICASET)
 
 
 def by(manager: str, **options: Any) -> WriteOptions:

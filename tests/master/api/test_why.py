@@ -11,7 +11,7 @@ from master.store.contract import Cause, Change
 from tests.master.api.doorway import ADMIN, DISPATCH, WEB, Doorway, config, scenario
 
 NODE = Ref("nodes", "n1")
-LIFECYCLE, EVICTION = Actor("system:lifecycle", Role.NODE_LIFECYCLE), Actor("system:eviction", Role.TAINT_EVICTION)
+LIFECYCLE, EVICTION = Actor(Role.NODE_LIFECYCLE.user, Role.NODE_LIFECYCLE), Actor(Role.TAINT_EVICTION.user, Role.TAINT_EVICTION)
 
 
 async def evicted(here: Doorway) -> None:

@@ -17,7 +17,7 @@ from master.api import bootstrap
 from master.api.contract import Actor
 from master.api.door import ApiDoor
 from master.native.front import NativeFront
-from master.native.verbs import Tokens
+from master.native.verbs import Desks
 from master.store.memory import MemoryStore
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "1"}}
@@ -32,6 +32,9 @@ def serve(use: Callable[[Client], Awaitable[None]], *, identity: str = "user:kub
     async def revoked(actor: Actor, identity: str) -> None:
         raise NotFound(f"token {identity} not found")
 
+    def issued(name: str, groups: tuple[str, ...], ttl_s: int) -> dict[str, Any]:
+        return {"kubeconfig": f"{name} {' '.join(groups)}", "expires": ""}
+
     async def main() -> None:
         clock = SystemClock()
         store = MemoryStore(clock)
@@ -39,7 +42,7 @@ def serve(use: Callable[[Client], Awaitable[None]], *, identity: str = "user:kub
         door = ApiDoor(store, clock, SeededRng(1))
         await bootstrap.ensure(door)
         network = Network()
-        front = NativeFront(door, listener=network.listener("control"), tokens=Tokens(made, revoked), clock=clock, cluster="c")
+        front = NativeFront(door, listener=network.listener("control"), desks=Desks(made, revoked, issued), groups={"kubernetes-admin": ("system:masters",)}, clock=clock, cluster="c")
         connection = await network.dialer("laptop", identity).dial("control")
         async with TaskGroup() as group:
             task = group.start(front.run())
@@ -119,5 +122,23 @@ def test_tokens_are_made_and_revoked_where_they_are_wired() -> None:
             await client.call("token-create", ttl_s=-1)
         with pytest.raises(NotFound):
             await client.call("token-delete", id="x")
+
+    serve(use)
+
+
+def test_rights_are_those_of_the_key_s_user() -> None:
+    async def use(client: Client) -> None:
+        with pytest.raises(Forbidden, match='configmaps is forbidden: User "alice" cannot list resource "configmaps" in API group "" at the cluster scope'):
+            await client.call("list", resource="configmaps")
+        with pytest.raises(Forbidden, match='users "bob" is forbidden: User "alice" cannot impersonate resource "users"'):
+            await client.call("user-create", name="bob")
+        assert (await client.call("version"))["user"] == "alice"
+
+    serve(use, identity="user:alice")
+
+
+def test_credentials_for_people_are_made_where_they_are_wired() -> None:
+    async def use(client: Client) -> None:
+        assert (await client.call("user-create", name="bob", groups=["dev"]))["kubeconfig"] == "bob dev"
 
     serve(use)

@@ -1,0 +1,41 @@
+"""`kctl user`: credentials for people. create.
+
+There is no list of users: a certificate says a name and groups, and roles say what they may (`kubectl create rolebinding`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ctl.client import Client, connected
+from ctl.durations import DURATION
+
+
+@click.group()
+def user() -> None:
+    """Credentials for people who use the cluster."""
+
+
+@user.command()
+@click.argument("name")
+@click.option("--group", "groups", multiple=True, metavar="GROUP", help="A group the user belongs to; repeatable.")
+@click.option("--expires", type=DURATION, default="365d", show_default=True, help="How long the certificate is good: 12h, 30d.")
+@click.option("--out", type=click.Path(dir_okay=False), default=None, metavar="FILE", help="Write it there, for its owner alone.")
+@connected
+async def create(client: Client, name: str, groups: tuple[str, ...], expires: int, out: str | None) -> None:
+    """Make a client certificate for NAME, and print a kubeconfig with it. It cannot be taken back before it expires."""
+    made = await client.call("user-create", name=name, groups=list(groups), ttl_s=expires)
+    if out is None:
+        click.echo(made["kubeconfig"], nl=False)
+        return
+    path = Path(out)
+    try:
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(made["kubeconfig"])
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror}") from None
+    click.echo(f"user/{name} can use {path} until {made['expires']}", err=True)

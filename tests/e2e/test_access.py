@@ -1,0 +1,137 @@
+"""Who are you, may you: the real kubectl binaries as several people, against a real kmaster.
+
+Kubeconfigs are made by the real `kctl user create`. No agents run here. Binaries as in `test_kubectl.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.kmaster import ROOT, Kmaster, Kubectl, running
+from tests.e2e.test_kubectl import binary
+
+VERSIONS = [
+    version if version in ("1.27", "1.29", "1.33") else pytest.param(version, marks=pytest.mark.long)
+    for version in ("1.27", "1.28", "1.29", "1.30", "1.31", "1.32", "1.33")
+]
+
+As = Callable[[str], Kubectl]
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kmaster]:
+    with running(tmp_path_factory.mktemp("access")) as started:
+        for name, *groups in (("alice",), ("bob", "--group", "dev"), ("carol", "--group", "ops", "--group", "dev")):
+            kctl(started, "user", "create", name, *groups, "--expires", "1h", "--out", str(started.folder / f"{name}.kubeconfig"))
+        yield started
+        assert started.stop() == 0
+
+
+def kctl(master: Kmaster, *args: str) -> str:
+    command = [sys.executable, "-m", "ctl", "--config", str(master.folder / "data" / "kctl.json"), *args]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(params=VERSIONS)
+def acting(request: pytest.FixtureRequest, master: Kmaster, tmp_path: Path) -> As:
+    """kubectl of one version, as one of the users, in a namespace of this version's own."""
+    version = request.param
+    namespace = f"access-{version.replace('.', '-')}"
+
+    def kubectl(user: str) -> Kubectl:
+        tool = Kubectl(binary(version), master, namespace=namespace, home=tmp_path)
+        if user != "admin":
+            tool._env["KUBECONFIG"] = str(master.folder / f"{user}.kubeconfig")
+        return tool
+
+    kubectl("admin").run("create", "namespace", namespace)
+    return kubectl
+
+
+def test_three_people_with_different_rights(acting: As) -> None:
+    admin, alice, bob, carol = map(acting, ("admin", "alice", "bob", "carol"))
+    here = admin.namespace
+    assert f'User "alice" cannot list resource "pods" in API group "" in the namespace "{here}"' in alice.fails("get", "pods")
+    admin("create", "role", "reader", "--verb=get,list,watch", "--resource=pods,configmaps", "--resource=deployments.apps")
+    admin("create", "rolebinding", "readers", "--role=reader", "--user=alice", "--group=dev")
+    admin("create", "rolebinding", "editors", "--clusterrole=edit", "--group=ops")
+    assert alice("get", "pods") == bob("get", "pods") == ""
+    assert 'cannot create resource "configmaps"' in bob.fails("create", "configmap", "c")
+    carol("create", "configmap", "c", "--from-literal=a=b")
+    assert bob("get", "configmap", "c", "-o", "jsonpath={.data.a}") == "b"
+    assert "cannot list resource \"secrets\"" in bob.fails("get", "secrets")
+    assert 'nodes is forbidden: User "carol" cannot list resource "nodes" in API group "" at the cluster scope' in carol.fails("get", "nodes")
+    assert "Role/reader" in admin("get", "rolebindings", "-o", "wide") and "alice" in admin("describe", "rolebinding", "readers")
+
+    assert (carol("auth", "can-i", "delete", "pods").strip(), carol.run("auth", "can-i", "get", "nodes").returncode) == ("yes", 1)
+    assert admin("auth", "can-i", "*", "*").strip() == "yes"
+    listed = {line.split()[0]: line for line in alice("auth", "can-i", "--list").splitlines() if line}
+    assert "[get list watch]" in listed["pods"] and "[get list watch]" in listed["deployments.apps"] and "secrets" not in listed
+    assert "[create]" in listed["selfsubjectaccessreviews.authorization.k8s.io"]
+    assert "carol" in (who := carol("auth", "whoami")) and "ops" in who and "system:authenticated" in who
+
+    assert admin("get", "pods", "--as=bob", "--as-group=dev") == ""
+    assert 'users "admin" is forbidden: User "bob" cannot impersonate resource "users"' in bob.fails("get", "pods", "--as=admin")
+    denied = carol.fails("create", "rolebinding", "mine", "--clusterrole=cluster-admin", "--user=carol")
+    assert 'cannot create resource "rolebindings"' in denied
+    admin("create", "rolebinding", "admins", "--clusterrole=admin", "--user=carol")
+    denied = carol.fails("create", "rolebinding", "mine", "--clusterrole=cluster-admin", "--user=carol")
+    assert "is attempting to grant RBAC permissions not currently held" in denied and '{APIGroups:["*"], Resources:["*"], Verbs:["*"]}' in denied
+    carol("create", "rolebinding", "theirs", "--clusterrole=view", "--user=dave")
+    assert admin("get", "pods", "--as=dave") == ""
+    admin("delete", "rolebinding", "readers")
+    assert "cannot list" in alice.fails("get", "pods")
+
+
+def test_cluster_roles_and_their_aggregation(acting: As) -> None:
+    admin, alice = acting("admin"), acting("alice")
+    name = admin.namespace
+    admin("create", "clusterrole", name, "--verb=get", "--resource=nodes", "--resource-name=n1")
+    admin("create", "clusterrolebinding", name, f"--clusterrole={name}", "--user=alice")
+    assert 'nodes "n1" not found' in alice.fails("get", "node", "n1") and "cannot get" in alice.fails("get", "node", "n2")
+    admin("create", "clusterrole", f"{name}-urls", "--verb=get", "--non-resource-url=/metrics")
+    admin("create", "clusterrole", f"{name}-all", f"--aggregation-rule=part={name}")
+    admin("label", "clusterrole", name, f"part={name}")
+    admin("wait", f"clusterrole/{name}-all", "--for=jsonpath={.rules[0].resources[0]}=nodes", "--timeout=10s")
+    assert "pods/log" in admin("describe", "clusterrole", "view")
+    admin("delete", "clusterrolebinding", name)
+    assert "cannot get" in alice.fails("get", "node", "n1")
+
+
+def test_a_token_is_a_service_account_until_that_is_gone(acting: As) -> None:
+    admin = acting("admin")
+    here = admin.namespace
+    admin("create", "serviceaccount", "robot")
+    admin("create", "rolebinding", "robots", "--clusterrole=view", f"--serviceaccount={here}:robot")
+    token = admin("create", "token", "robot", "--duration=30m").strip()
+    robot = acting("admin")
+    bare = json.loads(admin("config", "view", "--raw", "-o", "json"))
+    bare["users"][0]["user"] = {"token": token}
+    file = Path(robot._env["HOME"]) / "robot.kubeconfig"
+    file.write_text(json.dumps(bare))
+    robot._env["KUBECONFIG"] = str(file)
+    assert robot("get", "pods") == "" and f"system:serviceaccount:{here}:robot" in robot("auth", "whoami")
+    assert f'User "system:serviceaccount:{here}:robot" cannot list resource "secrets"' in robot.fails("get", "secrets")
+    assert json.loads(robot("get", "--raw", "/openid/v1/jwks"))["keys"][0]["crv"] == "P-256"
+    assert "may not specify a duration less than 10 minutes" in admin.fails("create", "token", "robot", "--duration=1m")
+    admin("delete", "serviceaccount", "robot")
+    assert "Unauthorized" in robot.fails("get", "pods") or "logged in" in robot.fails("get", "pods")
+    admin("create", "serviceaccount", "robot")
+    assert robot.run("get", "pods").returncode == 1, "a namesake is not the one that the token was made for"
+
+
+def test_a_pod_names_an_account_that_exists(acting: As) -> None:
+    admin = acting("admin")
+    spec = {"serviceAccountName": "nobody", "containers": [{"name": "main", "image": "busybox:1.36"}]}
+    document = {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p"}, "spec": spec}
+    refused = admin.fails("create", "-f", "-", stdin=json.dumps(document))
+    assert f'error looking up service account {admin.namespace}/nobody: serviceaccount "nobody" not found' in refused
