@@ -12,12 +12,12 @@ from pathlib import Path
 
 import click
 
-from bench import footprint, pod_start, schedule, writes
+from bench import fleet, footprint, pod_start, schedule, writes
 from bench.report import Figure, Skip, document, machine, table
 from common.errors import SteersmanError
 from lab.open import PROJECT
 
-BENCHMARKS = {module.NAME: module.measure for module in (writes, footprint, schedule, pod_start)}
+BENCHMARKS = {module.NAME: module.measure for module in (writes, footprint, schedule, fleet, pod_start)}
 RESULT = PROJECT / "build" / "bench.json"
 
 

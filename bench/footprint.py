@@ -1,7 +1,8 @@
 """What the daemons cost at rest: resident memory and processor time of kmaster and of a kagent, hollow and with containerd.
 
-A lab comes up, the daemons settle, and then their counters are read over some seconds; percent is of one core. Nothing is deployed, so
-that is the cost of being there: heartbeats, watches, timers. Beside it an idle Python with asyncio loaded: what no daemon in this
+A lab comes up, the daemons idle for a minute, and then their counters are read over some seconds; percent is of one core. Nothing is deployed, so
+that is the cost of being there: heartbeats, watches, timers. What each
+library adds is told by an import of it alone, so what two of them share is counted twice. Beside the daemons an idle Python with asyncio loaded: what no daemon in this
 language can go below. The containerd lab needs root and containerd; without them that half is skipped.
 """
 
@@ -20,12 +21,13 @@ from bench.report import Figure, Skip
 from lab.contract import LabSettings
 
 NAME = "footprint"
-SETTLE_S = 5.0
+SETTLE_S = 60.0
 WATCH_S = 30.0
 """The kernel counts a process' time in ticks of 10 ms: 0.03 % of a core over this span."""
 MB = 1e6
 DAEMONS = ("kmaster", "kagent")
 FLOOR = "idle Python with asyncio"
+LIBRARIES = ("aiohttp", "apsw", "cryptography", "grpc", "msgpack", "msgspec", "numpy", "psutil", "yaml", "zmq")
 
 
 def floor() -> float:
@@ -40,6 +42,13 @@ def floor() -> float:
     finally:
         child.kill()
         child.communicate()
+
+
+def library(name: str) -> float:
+    """Resident MB that its import adds to a fresh interpreter with asyncio."""
+    size = "int(open('/proc/self/statm').read().split()[1]) * os.sysconf('SC_PAGE_SIZE')"
+    code = f"import asyncio, os; before = {size}; import {name}; print({size} - before)"
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60).stdout) / MB
 
 
 def idle(runtime: str) -> list[Figure]:
@@ -66,7 +75,8 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 def measure() -> list[Figure | Skip]:
-    found: list[Figure | Skip] = [*idle("hollow")]
+    found: list[Figure | Skip] = [Figure(NAME, f"import {name}", library(name), "MB RSS") for name in LIBRARIES]
+    found += idle("hollow")
     if os.geteuid() != 0 or shutil.which("containerd") is None:
         found.append(Skip(f"{NAME} with containerd", "it needs root and containerd"))
     else:

@@ -3,7 +3,7 @@
 Beside both: SQLite itself on the same disk, in WAL mode with synchronous=FULL, one row a commit, one writer: what a store without
 group commit could reach at best. The store gathers concurrent writes into one commit, so it may exceed that floor from a few clients on;
 one client pays a whole fsync per create. The API's figures add TLS, JSON, admission and the watch caches, in one process.
-etcd would be the peer, if it is installed.
+The peer is Debian's etcd on that disk, with as many clients (etcd.py), taken in turn with the API.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import apsw
 
-from bench import load
+from bench import etcd, load
 from bench.report import Figure, Skip
 from common.clock import SystemClock
 from lab.contract import LabSettings
@@ -90,8 +90,12 @@ def measure() -> list[Figure | Skip]:
         for n, total in SIZES.items():
             value = asyncio.run(through_api(lab.kubeconfig, n, total))
             found.append(Figure(NAME, f"HTTPS API, {_clients(n)}", value, "creates/s", FLOOR, base))
-    why = "it is not installed" if shutil.which("etcd") is None else "the comparison is not written yet"
-    found.append(Skip(f"{NAME} beside etcd", why))
+            if shutil.which("etcd") is not None:
+                with load.folder() as folder:
+                    peer = asyncio.run(etcd.puts(folder, n, total=total, value=DATA.encode()))
+                found.append(Figure(NAME, f"HTTPS API, {_clients(n)}", value, "creates/s", "etcd put, as many clients", peer))
+    if shutil.which("etcd") is None:
+        found.append(Skip(f"{NAME} beside etcd", "it is not installed (Debian: etcd-server)"))
     return found
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from bench import __main__, schedule, writes
+from bench import __main__, binding, etcd, footprint, schedule, writes
 from bench.report import Figure, Skip, document, table
 
 FIGURES = [Figure("writes", "store alone", 2000.0, "creates/s", "the floor", 1000.0), Figure("footprint", "kmaster", 82.64, "MB RSS")]
@@ -43,3 +45,21 @@ def test_the_command_runs_a_benchmark_and_writes_both(monkeypatch: pytest.Monkey
 
 def test_every_pod_of_a_decision_finds_a_node() -> None:
     assert schedule.decision(20, 10) > 0
+
+
+def test_every_pod_is_bound_durably(tmp_path: Path) -> None:
+    assert asyncio.run(binding.bound(tmp_path, schedule.OFFER, nodes=3, pods_count=12, spec=schedule.SPEC)) > 0
+
+
+@pytest.mark.skipif(shutil.which("etcd") is None, reason="etcd is not installed")
+def test_etcd_takes_puts_and_is_ended(tmp_path: Path) -> None:
+    assert asyncio.run(etcd.puts(tmp_path, 2, total=10, value=b"x" * 300)) > 0
+    assert (tmp_path / "etcd" / "member" / "wal").is_dir(), "its data is where the benchmark put it"
+
+
+def test_a_put_is_encoded_as_etcd_reads_it() -> None:
+    assert etcd.put_request(b"k", b"v" * 300) == b"\x0a\x01k\x12\xac\x02" + b"v" * 300
+
+
+def test_a_library_has_a_cost() -> None:
+    assert footprint.library("numpy") > 1
