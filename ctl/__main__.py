@@ -11,6 +11,7 @@ import click
 from common import version as build
 from ctl.completion import completion
 from ctl.lab import lab
+from ctl.lab_logs import logs
 from ctl.node import node
 from ctl.status import status, version
 from ctl.token import token
@@ -29,6 +30,7 @@ def cli(context: click.Context, config: str | None) -> None:
 
 for command in (completion, lab, node, status, token, user, version, why):
     cli.add_command(command)
+lab.add_command(logs)
 
 
 def main() -> None:
