@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from common import version as build
+from ctl.bundle import bundle
 from ctl.completion import completion
 from ctl.lab import lab
 from ctl.lab_logs import logs
@@ -28,7 +29,7 @@ def cli(context: click.Context, config: str | None) -> None:
     context.obj = {"config": config}
 
 
-for command in (completion, lab, node, status, token, user, version, why):
+for command in (bundle, completion, lab, node, status, token, user, version, why):
     cli.add_command(command)
 lab.add_command(logs)
 
