@@ -76,7 +76,8 @@ def raised(status: dict[str, Any]) -> SteersmanError:
     return kind(status.get("message", ""), causes=causes, name=details.get("name", ""), kind=details.get("kind", ""))
 
 
-async def _with_client(given: str | None, use: Callable[[Client], Awaitable[T]]) -> T:
+async def with_client(given: str | None, use: Callable[[Client], Awaitable[T]]) -> T:
+    """Use a connection of its own, closed at the end."""
     settings = config.load(given)
     dialer = zmq_transport.ZmqDialer(
         {"control": settings.endpoint},
@@ -94,7 +95,7 @@ async def _with_client(given: str | None, use: Callable[[Client], Awaitable[T]])
 def run(context: click.Context, use: Callable[[Client], Awaitable[T]]) -> T:
     """Run `use` with a connected client; errors become one line and exit code 1."""
     try:
-        return asyncio.run(_with_client((context.obj or {}).get("config"), use))
+        return asyncio.run(with_client((context.obj or {}).get("config"), use))
     except SteersmanError as error:
         raise click.ClickException(error.message) from None
 
