@@ -115,7 +115,6 @@ def cluster(running: tuple[str, Lab], request: pytest.FixtureRequest) -> Iterato
     runtime, lab = running
     namespace = f"e2e-{SystemRng().suffix()}"
     made = Cluster(lab, kubectl=kubectl_path(), kctl_config=lab.kubeconfig.parent / "kctl.json", runtime=runtime, namespace=namespace)
-    # From 1.32 on `kubectl create namespace` sends protobuf, which is not served yet.
     made.kubectl("create", "-f", "-", stdin=manifest({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
     yield made
     made.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
