@@ -20,6 +20,7 @@ from lab import images
 
 NEEDED = ("dockerd", "containerd", "runc", "ip", "nsenter", "busybox", "catatonit")
 CLUSTER = "contract"
+BRIDGE = "steer0"
 CIDR = "10.246.7.0/24"
 
 
@@ -102,10 +103,12 @@ class DockerHost:
 def docker_host() -> Iterator[DockerHost]:
     folder = Path(tempfile.mkdtemp(prefix="steersman-docker-"))
     host = DockerHost(folder, f"std{os.getpid()}")
+    bridge = Path("/sys/class/net", BRIDGE)
+    ours = not bridge.exists()
     subprocess.run(["ip", "netns", "add", host.netns], check=True)
     try:
         subprocess.run(["ip", "-n", host.netns, "link", "set", "lo", "up"], check=True)
-        cni.write(folder / "cni", cni.configuration(CIDR, bridge="steer0", state=str(folder / "addresses")))
+        cni.write(folder / "cni", cni.configuration(CIDR, bridge=BRIDGE, state=str(folder / "addresses")))
         host.start()
         archive = folder / "images.tar"
         archive.write_bytes(images.archive(images.catalogue()))
@@ -116,6 +119,8 @@ def docker_host() -> Iterator[DockerHost]:
             asyncio.run(host.empty())
         host.stop()
         _clear(host)
+        if ours and bridge.exists():  # with Docker the agent applies CNI itself, and here that is this process
+            subprocess.run(["ip", "link", "del", BRIDGE], check=True)
 
 
 def _clear(host: DockerHost) -> None:
