@@ -70,7 +70,7 @@ class StreamServer(Protocol):
     """What serves the master's streams."""
 
     async def serve(self, kind: str, request: dict[str, Any], stream: Stream) -> None:
-        """Serve one stream to its end. kind and request: "logs", `master.api.streams.LogRequest` as a map, and so on. What is
+        """Serve one stream to its end. kind and request: "logs", `common.wire.requests.LogRequest` as a map, and so on. What is
         sent waits until the client reads. Raises SteersmanErrors (BadRequest, NotFound …), which reach the client with their
         reason. It is cancelled when the client goes away."""
 

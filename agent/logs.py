@@ -23,28 +23,13 @@ from agent.runtime.contract import ObservedContainer, ObservedSandbox, State
 from common.clock import Clock
 from common.errors import BadRequest, NotFound
 from common.objects import pod as pods
+from common.wire.requests import LogRequest
 
 log = logging.getLogger(__name__)
 
 FOLLOW_S = 0.1
 BLOCK_BYTES = 64 << 10
 NAME_MOST = 253
-
-
-class Query(msgspec.Struct, frozen=True):
-    """As `master.api.streams.LogRequest`. tail_lines -1: all."""
-
-    namespace: str
-    pod: str
-    uid: str
-    container: str
-    follow: bool = False
-    previous: bool = False
-    timestamps: bool = False
-    tail_lines: int = -1
-    since_s: int | None = None
-    since_time: float | None = None
-    limit_bytes: int | None = None
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -63,7 +48,7 @@ class PodLogs:
     def open(self, request: dict[str, Any], look: Callable[[str], Look | None]) -> AsyncIterator[bytes]:
         """The log's bytes as the client is to see them. Raises BadRequest or NotFound with Kubernetes' words."""
         try:
-            query = msgspec.convert(request, Query)
+            query = msgspec.convert(request, LogRequest)
         except msgspec.ValidationError as error:
             raise BadRequest(f"log request: {error}") from None
         seen = look(query.uid)
@@ -102,7 +87,7 @@ def _runs(observed: list[ObservedSandbox], container_id: str) -> bool:
     return any(c.id == container_id and c.state is State.RUNNING for s in observed for c in s.containers)
 
 
-def chosen(seen: Look, query: Query) -> ObservedContainer:
+def chosen(seen: Look, query: LogRequest) -> ObservedContainer:
     """The try whose log is meant. Raises BadRequest with the kubelet's words when there is none."""
     name, where = query.container, f'container "{query.container}" in pod "{query.pod}"'
     known = seen.pod.spec.init_containers + seen.pod.spec.containers
@@ -141,7 +126,7 @@ async def _limited(chunks: AsyncIterator[bytes], limit: int | None) -> AsyncIter
         await chunks.aclose()  # type: ignore[attr-defined]
 
 
-async def _read(path: Path, query: Query, *, since: float | None, runs: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def _read(path: Path, query: LogRequest, *, since: float | None, runs: Callable[[], bool]) -> AsyncIterator[bytes]:
     try:
         file = path.open("rb")
     except OSError as error:

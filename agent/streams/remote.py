@@ -19,45 +19,7 @@ from agent.runtime.contract import Ends, Session, Sessions, State
 from agent.streams import ports
 from common.aio.tasks import TaskGroup
 from common.errors import BadRequest, NotFound
-
-
-class Exec(msgspec.Struct, frozen=True):
-    """As `master.api.streams.ExecRequest`."""
-
-    namespace: str
-    pod: str
-    uid: str
-    container: str
-    command: tuple[str, ...]
-    stdin: bool = False
-    stdout: bool = False
-    stderr: bool = False
-    tty: bool = False
-
-
-class Attach(msgspec.Struct, frozen=True):
-    """As `master.api.streams.AttachRequest`."""
-
-    namespace: str
-    pod: str
-    uid: str
-    container: str
-    stdin: bool = False
-    stdout: bool = False
-    stderr: bool = False
-    tty: bool = False
-
-
-class Port(msgspec.Struct, frozen=True):
-    """As `master.api.streams.PortRequest`."""
-
-    namespace: str
-    pod: str
-    uid: str
-    port: int
-
-
-KINDS: dict[str, type] = {"exec": Exec, "attach": Attach, "portforward": Port}
+from common.wire.requests import KINDS, ExecRequest, PortRequest, TalkRequest
 
 
 async def serve(kind: str, request: dict[str, Any], *, stream: Stream, sessions: Sessions, look: Callable[[str], Look | None]) -> None:
@@ -77,12 +39,12 @@ async def serve(kind: str, request: dict[str, Any], *, stream: Stream, sessions:
         await session.close()
 
 
-async def _session(asked: Exec | Attach | Port, seen: Look, sessions: Sessions) -> Session:
-    if isinstance(asked, Port):
+async def _session(asked: TalkRequest, seen: Look, sessions: Sessions) -> Session:
+    if isinstance(asked, PortRequest):
         return ports.PortSession(await sessions.netns(_sandbox(seen, asked.pod)), asked.port)
     identity = _container(seen, asked.container)
     ends = Ends(asked.stdin, asked.stdout, asked.stderr and not asked.tty, asked.tty)
-    if isinstance(asked, Exec):
+    if isinstance(asked, ExecRequest):
         return await sessions.exec(identity, asked.command, ends)
     return await sessions.attach(identity, ends)
 

@@ -11,62 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-import msgspec
-
-
-class LogRequest(msgspec.Struct, frozen=True):
-    """As the query parameters of `pods/log`. tail_lines -1: all. since_s/since_time (epoch seconds): at most one."""
-
-    namespace: str
-    pod: str
-    uid: str
-    container: str
-    follow: bool = False
-    previous: bool = False
-    timestamps: bool = False
-    tail_lines: int = -1
-    since_s: int | None = None
-    since_time: float | None = None
-    limit_bytes: int | None = None
-
-
-class ExecRequest(msgspec.Struct, frozen=True):
-    """As the query parameters of `pods/exec`. Its conversation has the channels of `common.wire.flow`, STDIN and following."""
-
-    namespace: str
-    pod: str
-    uid: str
-    container: str
-    command: tuple[str, ...]
-    stdin: bool = False
-    stdout: bool = False
-    stderr: bool = False
-    tty: bool = False
-
-
-class AttachRequest(msgspec.Struct, frozen=True):
-    """As the query parameters of `pods/attach`; the channels are exec's."""
-
-    namespace: str
-    pod: str
-    uid: str
-    container: str
-    stdin: bool = False
-    stdout: bool = False
-    stderr: bool = False
-    tty: bool = False
-
-
-class PortRequest(msgspec.Struct, frozen=True):
-    """One connection to a port in the pod's network. Channels: `flow.DATA` both ways, `flow.TROUBLE` with a sentence."""
-
-    namespace: str
-    pod: str
-    uid: str
-    port: int
-
-
-TalkRequest = ExecRequest | AttachRequest | PortRequest
+from common.wire.requests import LogRequest, TalkRequest
 
 
 class Conversation(Protocol):

@@ -26,9 +26,10 @@ from common.aio.tasks import TaskGroup, supervise
 from common.clock import Clock
 from common.errors import BadRequest, NotNow, TooLarge
 from common.wire import codec, messages
+from common.wire.requests import LogRequest, TalkRequest
 from common.wire.transport import Inbound, Listener
 from master.api.contract import Door, Ref
-from master.api.streams import Conversation, LogRequest, TalkRequest
+from master.api.streams import Conversation
 from master.dispatch import sessions
 from master.dispatch.assigning import Assigner
 from master.dispatch.following import Following

@@ -20,8 +20,8 @@ from contextlib import asynccontextmanager
 from common.errors import BY_REASON, BadRequest, SteersmanError, Timeout, Unavailable
 from common.wire import codec, messages
 from common.wire.flow import Flow
+from common.wire.requests import KINDS, LogRequest, TalkRequest
 from common.wire.transport import Inbound, Listener
-from master.api.streams import AttachRequest, ExecRequest, LogRequest, PortRequest, TalkRequest
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ BEGIN_S = 30.0
 FULL_S = 10.0
 FULL_STEP_S = 0.005
 """A full queue of the socket drains as the agent reads; the stream waits so long for it, and looks so often."""
-KINDS: dict[type, str] = {LogRequest: "logs", ExecRequest: "exec", AttachRequest: "attach", PortRequest: "portforward"}
+_WORDS = {shape: word for word, shape in KINDS.items()}
 
 
 class _Stream(Flow):
@@ -134,7 +134,7 @@ class StreamHub:
         stream = self._streams[number] = _Stream(self, node, peer=peer, epoch=epoch, number=number)
         self._open_of[node] += 1
         try:
-            await self.send(stream, messages.Open(epoch, number, KINDS[type(request)], codec.to_map(request)))
+            await self.send(stream, messages.Open(epoch, number, _WORDS[type(request)], codec.to_map(request)))
             await stream.accept()
             yield stream
         finally:

@@ -17,8 +17,9 @@ from aiohttp import web
 from common.clock import parse_rfc3339
 from common.errors import BadRequest, FieldCause, Invalid, MethodNotAllowed, SteersmanError
 from common.objects.pod import ContainerStatus, Pod
+from common.wire.requests import LogRequest
 from master.api.contract import Door
-from master.api.streams import LogRequest, Streams
+from master.api.streams import Streams
 from master.rest import query, reply, watch
 from master.rest.call import Call
 from master.rest.verbs import NOT_ALLOWED

@@ -23,8 +23,9 @@ from common.errors import BadRequest, MethodNotAllowed, SteersmanError, Unavaila
 from common.objects.pod import Pod
 from common.wire import spdy
 from common.wire.flow import DATA, TROUBLE
+from common.wire.requests import PortRequest
 from master.api.contract import Door
-from master.api.streams import Conversation, PortRequest, Streams
+from master.api.streams import Conversation, Streams
 from master.rest import channels, upgrade
 from master.rest.call import Call
 from master.rest.pods import reached

@@ -16,8 +16,9 @@ from common.aio.tasks import TaskGroup
 from common.errors import BadRequest, MethodNotAllowed, SteersmanError, Unavailable
 from common.objects.pod import Pod
 from common.wire.flow import RESIZE, STATUS, STDIN
+from common.wire.requests import AttachRequest, ExecRequest
 from master.api.contract import Door
-from master.api.streams import AttachRequest, Conversation, ExecRequest, Streams
+from master.api.streams import Conversation, Streams
 from master.rest import channels, logs, query, upgrade
 from master.rest.call import Call
 from master.rest.pods import reached

@@ -18,7 +18,7 @@ from common.wire import codec, flow
 from common.wire import messages as m
 from common.wire.memory_transport import MemoryListener, Network
 from common.wire.transport import Inbound
-from master.api.streams import ExecRequest, LogRequest
+from common.wire.requests import ExecRequest, LogRequest
 from tests.master.dispatch import world as masters
 from tests.sim import virtual
 

@@ -19,8 +19,6 @@ from master.api.kinds import rules
 from master.api.kinds.columns import AGE, NAME, Cell, Column, since
 from master.api.registry import ALL_BUT_STATUS, SCALE, STATUS, Resource, Scaling
 
-META = ("v1", "ObjectMeta")
-
 
 def resources(definition: CustomResourceDefinition) -> list[Resource]:
     """Those of the versions that are served. The stored version's comes first, also when it is not served itself."""

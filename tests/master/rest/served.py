@@ -22,7 +22,7 @@ from master.api import bootstrap
 from master.api.contract import Actor, Role
 from master.api.door import ApiDoor
 from master.api.settings import DoorSettings
-from master.api.streams import LogRequest, TalkRequest
+from common.wire.requests import LogRequest, TalkRequest
 from master.rest.app import Front, FrontSettings
 from master.store.memory import MemoryStore
 

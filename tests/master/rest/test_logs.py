@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import BadRequest, Invalid
 from common.objects.pod import Pod
-from master.api.streams import LogRequest
+from common.wire.requests import LogRequest
 from master.rest import logs
 
 

@@ -16,7 +16,7 @@ from common.errors import NotFound, Unavailable
 from common.wire import spdy
 from common.wire.flow import DATA, RESIZE, STATUS, STDERR, STDIN, STDOUT, TROUBLE
 from master.api.contract import PatchType, Ref
-from master.api.streams import AttachRequest, ExecRequest, PortRequest, TalkRequest
+from common.wire.requests import AttachRequest, ExecRequest, PortRequest, TalkRequest
 from master.rest import upgrade
 from tests.master.rest.served import DISPATCH, Served, Talk, certificates, client_tls, served
 

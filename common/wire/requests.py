@@ -1,0 +1,67 @@
+"""What a stream is asked for: the shapes that travel in `messages.Open`, as maps, from the master to an agent.
+
+The master makes them of a client's query parameters, the agent reads them back. KINDS has the word that goes with each.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class LogRequest(msgspec.Struct, frozen=True):
+    """As the query parameters of `pods/log`. tail_lines -1: all. since_s/since_time (epoch seconds): at most one."""
+
+    namespace: str
+    pod: str
+    uid: str
+    container: str
+    follow: bool = False
+    previous: bool = False
+    timestamps: bool = False
+    tail_lines: int = -1
+    since_s: int | None = None
+    since_time: float | None = None
+    limit_bytes: int | None = None
+
+
+class ExecRequest(msgspec.Struct, frozen=True):
+    """As the query parameters of `pods/exec`. Its conversation has the channels of `flow`, STDIN and following."""
+
+    namespace: str
+    pod: str
+    uid: str
+    container: str
+    command: tuple[str, ...]
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    tty: bool = False
+
+
+class AttachRequest(msgspec.Struct, frozen=True):
+    """As the query parameters of `pods/attach`; the channels are exec's."""
+
+    namespace: str
+    pod: str
+    uid: str
+    container: str
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    tty: bool = False
+
+
+class PortRequest(msgspec.Struct, frozen=True):
+    """One connection to a port in the pod's network. Channels: `flow.DATA` both ways, `flow.TROUBLE` with a sentence."""
+
+    namespace: str
+    pod: str
+    uid: str
+    port: int
+
+
+TalkRequest = ExecRequest | AttachRequest | PortRequest
+
+KINDS: dict[str, type[LogRequest | TalkRequest]] = {
+    "logs": LogRequest, "exec": ExecRequest, "attach": AttachRequest, "portforward": PortRequest,
+}  # fmt: skip
