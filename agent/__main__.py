@@ -34,6 +34,7 @@ from agent.logs import PodLogs
 from agent.network.contract import NoNetwork
 from agent.network.host import HostNetwork
 from agent.parts import Parts
+from agent.probes.network import NetworkReach
 from agent.resources import HollowResources, HostResources, host_name
 from agent.runtime.contract import Runtime
 from agent.runtime.hollow import HollowRuntime
@@ -252,6 +253,7 @@ async def _run_host(settings: Settings) -> None:
             logs=PodLogs(settings.log_root, clock),
             volumes=FolderVolumes(f"{settings.data_dir}/pods", f"{settings.run_dir}/pods", SystemRng()),
             cgroups=PodCgroups(settings.cgroup_root) if settings.cgroup_root else None,
+            reach=NetworkReach(),
         )
         try:
             await _play(parts, identity, None)

@@ -16,6 +16,7 @@ from agent.lifecycle.life import Host, Note
 from agent.logs import Look
 from agent.operations import Tools
 from agent.parts import Parts
+from agent.probes.checks import HostChecks
 from agent.reporter import Reporter
 from agent.worker import Worker
 from common.aio import tasks
@@ -40,6 +41,7 @@ class Holdings:
             clock=parts.clock,
             sink=self,
             host=host,
+            checks=HostChecks(parts.runtime.sessions, parts.reach),
             starts=asyncio.Semaphore(parts.settings.parallel_starts),
             pulls=asyncio.Semaphore(parts.settings.parallel_pulls),
             logs=parts.logs,

@@ -15,6 +15,7 @@ import msgspec
 from agent.cgroups import PodCgroups
 from agent.lifecycle import learn, life
 from agent.lifecycle.life import Action, Host, Note, Outcome
+from agent.probes.contract import Answer, Checks
 from agent.runtime.contract import ObservedSandbox, Runtime, RuntimeFault
 from agent.volumes.contract import Volumes
 from common.aio import tasks
@@ -51,12 +52,19 @@ class Tools(msgspec.Struct, frozen=True):
     clock: Clock
     sink: Sink
     host: Callable[[], Host]
+    checks: Checks
     starts: asyncio.Semaphore
     pulls: asyncio.Semaphore
     logs: LogFolders | None = None
     volumes: Volumes | None = None
     cgroups: PodCgroups | None = None
     prefer_local_images: bool = False
+
+
+LEAST_GRACE_S = 2.0
+"""What a container has between its preStop hook's end and SIGKILL at the least, as with a kubelet."""
+HOOK_MOST_S = 3600.0
+"""A postStart hook may take long, but not for ever."""
 
 
 class Operations:
@@ -71,6 +79,8 @@ class Operations:
                 return await self._ensure_image(action)
             if isinstance(action, life.StopContainers):
                 return await self._stop(action)
+            if isinstance(action, life.RunHook):
+                return await self._run_hook(action.hook)
             if isinstance(action, life.PrepareVolumes):
                 if self._tools.volumes is not None:
                     self._tools.volumes.prepare(action.plan)
@@ -126,6 +136,22 @@ class Operations:
 
     async def _stop(self, action: life.StopContainers) -> Outcome:
         """All at once: they share one grace period."""
-        runtime = self._tools.runtime
-        await tasks.gather(*(runtime.stop_container(each, action.grace_s) for each in action.container_ids))
-        return Outcome()
+        hooks = {hook.place.container_id: hook for hook in action.hooks}
+        went_well = await tasks.gather(*(self._stop_one(each, action.grace_s, hooks.get(each)) for each in action.container_ids))
+        ids = [each for each, well in zip(action.container_ids, went_well, strict=True) if not well]
+        return Outcome(unhooked=tuple(hooks[each].container for each in ids))
+
+    async def _stop_one(self, container_id: str, grace_s: float, hook: life.Hook | None) -> bool:
+        """Whether its preStop hook, if any, went well."""
+        well, left_s = True, grace_s
+        if hook is not None:
+            began_s = self._tools.clock.monotonic()
+            result = await self._tools.checks.check(hook.handler, hook.place, timeout_s=grace_s)
+            well = result.answer is Answer.SUCCESS
+            left_s = max(LEAST_GRACE_S, grace_s - (self._tools.clock.monotonic() - began_s))
+        await self._tools.runtime.stop_container(container_id, left_s)
+        return well
+
+    async def _run_hook(self, hook: life.Hook) -> Outcome:
+        result = await self._tools.checks.check(hook.handler, hook.place, timeout_s=HOOK_MOST_S)
+        return Outcome() if result.answer is Answer.SUCCESS else Outcome(error=result.words or "it ended with an error")

@@ -11,6 +11,8 @@ from agent.cgroups import PodCgroups
 from agent.journal import Journal
 from agent.logs import PodLogs
 from agent.network.contract import Network
+from agent.probes.contract import Reach
+from agent.probes.hollow import HollowReach
 from agent.resources import Resources
 from agent.runtime.contract import Runtime
 from agent.settings import Settings
@@ -19,7 +21,8 @@ from common.clock import Clock
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What an agent is made of. logs, volumes, cgroups None: the runtime has none (hollow)."""
+    """What an agent is made of. logs, volumes, cgroups None: the runtime has none (hollow).
+    reach: how probes and hooks reach a pod over the network."""
 
     name: str
     settings: Settings
@@ -31,3 +34,4 @@ class Parts(msgspec.Struct, frozen=True):
     logs: PodLogs | None = None
     volumes: Volumes | None = None
     cgroups: PodCgroups | None = None
+    reach: Reach = HollowReach()

@@ -17,13 +17,16 @@ import logging
 import msgspec
 
 from agent.assignment import Assignment
-from agent.lifecycle import learn, life, status
+from agent.lifecycle import learn, life, probing, status
 from agent.lifecycle.life import Action, Moment, Note, PodLife, Step, replace
 from agent.lifecycle.scene import Scene
 from agent.lifecycle.step import end_orphan, step
 from agent.logs import Look
 from agent.operations import Operations, Tools
+from agent.probes.contract import Result
+from agent.probes.prober import Prober
 from agent.runtime.contract import ObservedSandbox
+from common.aio import tasks
 from common.errors import NotNow
 from common.objects import meta
 from common.objects import pod as pods
@@ -33,7 +36,7 @@ log = logging.getLogger(__name__)
 RESYNC_S = 300.0
 AWAY_FIRST_S = 0.5
 AWAY_MAX_S = 10.0
-INTERRUPTIBLE = (life.EnsureImage, life.StopContainers)
+INTERRUPTIBLE = (life.EnsureImage, life.RunHook, life.StopContainers)
 
 
 class Worker:
@@ -56,6 +59,7 @@ class Worker:
         self._told: set[Note] = set()
         self._operations = Operations(tools, self._tell_pulling)
         self._observed: list[ObservedSandbox] = []
+        self._prober: Prober | None = None
 
     # What comes from outside.
 
@@ -105,6 +109,12 @@ class Worker:
 
     async def run(self) -> None:
         """Until nothing of the pod is left. Cancelled, it leaves the containers as they are."""
+        async with tasks.TaskGroup() as group:
+            self._prober = Prober(group, self._tools.checks, self._tools.clock, self._probed)
+            await self._work()
+            self._prober.want(())
+
+    async def _work(self) -> None:
         away_s = 0.0
         while True:
             self._wake.clear()
@@ -144,11 +154,30 @@ class Worker:
         if forward.life.finished and not self._life.finished:
             log.info("pod-finished pod=%s phase=%s", self._who, forward.life.finished)
             self._tools.sink.finished(self.uid, forward.life.finished)
-        self._life, document = status.build(Scene(assignment.pod, forward.life, observed, now, host))
+        self._life = forward.life
         self._tell(forward.notes)
+        self._show(assignment, observed, now, host)
+        return forward
+
+    def _show(self, assignment: Assignment, observed: list[ObservedSandbox], now: Moment, host: life.Host) -> None:
+        """The pod's status as it is now, and the probes that follow from it."""
+        scene = Scene(assignment.pod, self._life, observed, now, host)
+        self._life, document = status.build(scene)
         if document is not None:
             self._report(assignment.generation, msgspec.json.encode(document))
-        return forward
+        if self._prober is not None:
+            self._prober.want(probing.targets(scene, ending=status.ending(scene)))
+
+    def _probed(self, target: probing.Target, result: Result) -> None:
+        """A probe was answered. Shown at once, also while an operation takes its time."""
+        if self.assignment is None:
+            return
+        before = self._life
+        self._life, notes = probing.learned(self.assignment.pod, before, target, result)
+        self._tell(notes)
+        if _verdicts(before) != _verdicts(self._life):
+            self._show(self.assignment, self._observed, self._now(), self._tools.host())
+            self._wake.set()
 
     def _report(self, generation: int, document: bytes) -> None:
         if self._reported != (generation, document):
@@ -207,6 +236,10 @@ class Worker:
         pod = self.assignment.pod if self.assignment is not None else _NOBODY
         self._life, notes = learn.learn(pod, self._life, action, outcome=replace(outcome, took_s=took_s), now=self._now())
         self._tell(notes)
+
+
+def _verdicts(memory: life.PodLife) -> list[tuple[str, bool, bool, str]]:
+    return [(each.health.id, each.health.started, each.health.ready, each.health.condemned) for each in memory.containers.values()]
 
 
 def _fate(assignment: Assignment) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ import msgspec
 
 from agent.lifecycle import environment, life, specs
 from agent.lifecycle.life import Action, ContainerLife, Note, Wait, Waiting, replace
-from agent.lifecycle.scene import Scene, Tried
+from agent.lifecycle.scene import Scene, Tried, container_path
 from agent.runtime.contract import ObservedContainer, State
 from common.objects import pod as pods
 
@@ -31,11 +31,7 @@ class Advance(msgspec.Struct, frozen=True):
     notes: tuple[Note, ...] = ()
 
 
-def field_path(container: pods.Container, *, init: bool) -> str:
-    return f"spec.{'initContainers' if init else 'containers'}{{{container.name}}}"
-
-
-def advance(scene: Scene, container: pods.Container, *, init: bool = False) -> Advance:
+def advance(scene: Scene, container: pods.Container) -> Advance:
     """The next operation for a container that is wanted. The scene has a ready sandbox."""
     memory = scene.life.of(container.name)
     latest = scene.latest(container.name)
@@ -44,14 +40,14 @@ def advance(scene: Scene, container: pods.Container, *, init: bool = False) -> A
             if scene.now.mono < memory.retry_at:
                 return Advance(memory, Wait(memory.retry_at))
             return Advance(memory, life.StartContainer(container.name, latest.container.id))
-    memory, notes = _judge_exit(scene, container, memory, latest, init=init)
+    memory, notes = _judge_exit(scene, container, memory, latest)
     if scene.now.mono < memory.crash_until:
         return Advance(memory, Wait(memory.crash_until), notes)
-    return _create(scene, container, memory, notes=notes, init=init)
+    return _create(scene, container, memory, notes=notes)
 
 
 def _judge_exit(
-    scene: Scene, container: pods.Container, memory: ContainerLife, latest: Tried | None, *, init: bool
+    scene: Scene, container: pods.Container, memory: ContainerLife, latest: Tried | None
 ) -> tuple[ContainerLife, tuple[Note, ...]]:
     """Answer an end that was not answered yet with a back-off. A sandbox' own end is not the container's fault."""
     if latest is None or latest.container.id == memory.judged_exit or latest.container.state is State.RUNNING:
@@ -77,7 +73,7 @@ def _judge_exit(
         waiting=Waiting("CrashLoopBackOff", message),
     )
     text = f"Back-off restarting failed container {container.name} in pod {who}"
-    return memory, (Note("Warning", "BackOff", text, field_path(container, init=init)),)
+    return memory, (Note("Warning", "BackOff", text, container_path(scene.pod, container.name)),)
 
 
 def ran_s(ended: ObservedContainer) -> float:
@@ -85,7 +81,7 @@ def ran_s(ended: ObservedContainer) -> float:
 
 
 def _create(
-    scene: Scene, container: pods.Container, memory: ContainerLife, *, notes: tuple[Note, ...], init: bool
+    scene: Scene, container: pods.Container, memory: ContainerLife, *, notes: tuple[Note, ...]
 ) -> Advance:
     sandbox = scene.sandbox
     assert sandbox is not None
@@ -93,10 +89,10 @@ def _create(
     env = environment.resolve(scene.pod, container, host=scene.host, pod_ip=pod_ip)
     if isinstance(env, Waiting):
         if memory.waiting != env and env.reason == environment.CONFIG_ERROR:
-            notes += (Note("Warning", "Failed", f"Error: {env.message}", field_path(container, init=init)),)
+            notes += (Note("Warning", "Failed", f"Error: {env.message}", container_path(scene.pod, container.name)),)
         return Advance(replace(memory, waiting=env), None, notes)
     if not memory.image_id:
-        memory, action, more = _image(scene, container, memory, init=init)
+        memory, action, more = _image(scene, container, memory)
         return Advance(memory, action, notes + more)
     if scene.now.mono < memory.retry_at:
         return Advance(memory, Wait(memory.retry_at), notes)
@@ -107,7 +103,7 @@ def _create(
 
 
 def _image(
-    scene: Scene, container: pods.Container, memory: ContainerLife, *, init: bool
+    scene: Scene, container: pods.Container, memory: ContainerLife
 ) -> tuple[ContainerLife, Action, tuple[Note, ...]]:
     notes: tuple[Note, ...] = ()
     if scene.now.mono < memory.pull_until:
@@ -115,7 +111,7 @@ def _image(
             return memory, Wait(memory.pull_shown_until), ()
         backing_off = Waiting("ImagePullBackOff", f'Back-off pulling image "{container.image}": {memory.pull_error}')
         if memory.waiting != backing_off:
-            path = field_path(container, init=init)
+            path = container_path(scene.pod, container.name)
             notes = (
                 Note("Normal", "BackOff", f'Back-off pulling image "{container.image}"', path),
                 Note("Warning", "Failed", "Error: ImagePullBackOff", path),

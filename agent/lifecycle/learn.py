@@ -6,7 +6,7 @@ about the pod, which then just waits. Either way the operation is tried again la
 
 from __future__ import annotations
 
-from agent.lifecycle import life
+from agent.lifecycle import life, probing
 from agent.lifecycle.life import (
     Action,
     Moment,
@@ -16,6 +16,7 @@ from agent.lifecycle.life import (
     Waiting,
     replace,
 )
+from agent.lifecycle.scene import container_path
 from common.objects import pod as pods
 
 Learned = tuple[PodLife, tuple[Note, ...]]
@@ -28,6 +29,9 @@ def learn(pod: pods.Pod, memory: PodLife, action: Action, *, outcome: Outcome, n
         return _created(pod, memory, action, outcome=outcome, now=now)
     if isinstance(action, life.StartContainer):
         return _started(pod, memory, action, outcome=outcome, now=now)
+    if isinstance(action, life.RunHook):
+        hook = action.hook
+        return probing.hooked(memory, pod, name=hook.container, container_id=hook.place.container_id, error=outcome.error)
     if outcome.failed:
         return _pod_trouble(memory, action, outcome=outcome, now=now)
     memory = replace(memory, retry_s=0.0, retry_at=0.0)
@@ -42,6 +46,8 @@ def learn(pod: pods.Pod, memory: PodLife, action: Action, *, outcome: Outcome, n
             return memory, (note,)
     elif isinstance(action, life.PrepareVolumes):
         memory = replace(memory, volumes=action.fingerprint, volumes_waiting=None)
+    elif isinstance(action, life.StopContainers):
+        return memory, tuple(Note("Warning", "FailedPreStopHook", "PreStopHook failed", container_path(pod, n)) for n in outcome.unhooked)
     return memory, ()
 
 
@@ -51,13 +57,8 @@ def recovered(memory: PodLife) -> PodLife:
     return replace(memory, retry_at=0.0, containers=containers)
 
 
-def path_of(pod: pods.Pod, container: str) -> str:
-    init = any(c.name == container for c in pod.spec.init_containers)
-    return f"spec.{'initContainers' if init else 'containers'}{{{container}}}"
-
-
 def pulling(pod: pods.Pod, action: life.EnsureImage) -> Note:
-    return Note("Normal", "Pulling", f'Pulling image "{action.image}"', path_of(pod, action.container))
+    return Note("Normal", "Pulling", f'Pulling image "{action.image}"', container_path(pod, action.container))
 
 
 PRESENT = "present"
@@ -65,7 +66,7 @@ PRESENT = "present"
 
 
 def _image(pod: pods.Pod, memory: PodLife, action: life.EnsureImage, *, outcome: Outcome, now: Moment) -> Learned:
-    mine, path = memory.of(action.container), path_of(pod, action.container)
+    mine, path = memory.of(action.container), container_path(pod, action.container)
     if not outcome.error:
         # Subtle: retry_s stays, or a container that cannot be created would be tried again each second for ever.
         calm = replace(mine, image_id=outcome.value, waiting=None, pull_backoff_s=0.0, pull_until=0.0, retry_at=0.0)
@@ -103,7 +104,7 @@ def _later(mine: life.ContainerLife, now: Moment) -> life.ContainerLife:
 
 def _created(pod: pods.Pod, memory: PodLife, action: life.CreateContainer, *, outcome: Outcome, now: Moment) -> Learned:
     name = action.spec.name
-    mine, path = memory.of(name), path_of(pod, name)
+    mine, path = memory.of(name), container_path(pod, name)
     if not outcome.failed:
         calm = replace(mine, waiting=None, retry_s=0.0, retry_at=0.0, image_id="")
         return memory.having(name, calm), (Note("Normal", "Created", f"Created container: {name}", path),)
@@ -117,7 +118,7 @@ def _created(pod: pods.Pod, memory: PodLife, action: life.CreateContainer, *, ou
 
 def _started(pod: pods.Pod, memory: PodLife, action: life.StartContainer, *, outcome: Outcome, now: Moment) -> Learned:
     name = action.container
-    mine, path = memory.of(name), path_of(pod, name)
+    mine, path = memory.of(name), container_path(pod, name)
     if not outcome.failed:
         calm = replace(mine, waiting=None, retry_s=0.0, retry_at=0.0)
         return memory.having(name, calm), (Note("Normal", "Started", f"Started container {name}", path),)

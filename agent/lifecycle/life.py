@@ -13,7 +13,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from agent.probes.contract import Place
 from agent.runtime import contract
+from common.objects.handlers import Handler
 
 CRASH_BACKOFF_FIRST_S = 10.0
 CRASH_BACKOFF_MAX_S = 300.0
@@ -54,6 +56,19 @@ class Waiting(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class Health(msgspec.Struct, frozen=True):
+    """Of one start of a container, known by its id in the runtime. hooked: its postStart hook is over. started, ready: what the
+    startup and readiness probes said last. condemned: what demands that it be stopped (a probe's kind, or postStart), or "".
+    counts: by kind of probe the last answer, and how often in a row."""
+
+    id: str = ""
+    hooked: bool = False
+    started: bool = False
+    ready: bool = False
+    condemned: str = ""
+    counts: dict[str, tuple[bool, int]] = {}
+
+
 class ContainerLife(msgspec.Struct, frozen=True):
     """Of one container. image_id: the image for the next start, "" until looked for. judged_exit: the container id whose end
     has been answered with a back-off; start_failed: the one that the runtime refused to start. Times are `Moment.mono`."""
@@ -70,6 +85,7 @@ class ContainerLife(msgspec.Struct, frozen=True):
     pull_error: str = ""
     retry_s: float = 0.0
     retry_at: float = 0.0
+    health: Health = Health()
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -87,7 +103,8 @@ class PodLife(msgspec.Struct, frozen=True):
     finished: the phase in which it ended by itself. blocked: it asks for what it cannot have. stopped: sandboxes already stopped.
     restarts: counts known from an earlier status, a floor for containers that the runtime no longer shows.
     volumes: the fingerprint of those made, by this process; volumes_waiting: why they cannot be made.
-    removing: sandboxes are being removed, so that the last status stays as it is. kill_until: when the grace period ends."""
+    removing: sandboxes are being removed, so that the last status stays as it is. kill_until: when the grace period ends.
+    ending: containers whose stop has begun, with event and hook. ended_for: why it was made to finish, if it was."""
 
     live: bool = False
     forgotten: bool = False
@@ -100,7 +117,8 @@ class PodLife(msgspec.Struct, frozen=True):
     stopped: tuple[str, ...] = ()
     removing: bool = False
     kill_until: float | None = None
-    kill_noted: bool = False
+    ending: tuple[str, ...] = ()
+    ended_for: Waiting | None = None
     retry_s: float = 0.0
     retry_at: float = 0.0
     sandbox_error: str = ""
@@ -152,12 +170,27 @@ class StartContainer(Action):
     container_id: str
 
 
+class Hook(msgspec.Struct, frozen=True):
+    """What is done to a container at its start or before its end."""
+
+    container: str
+    handler: Handler
+    place: Place
+
+
+class RunHook(Action):
+    """A postStart hook. It takes as long as it takes."""
+
+    hook: Hook
+
+
 class StopContainers(Action):
-    """All at once, so that they share one grace period. names: for the log."""
+    """All at once, so that they share one grace period, in which their preStop hooks run first. names: for the log."""
 
     container_ids: tuple[str, ...]
     grace_s: float
     names: tuple[str, ...] = ()
+    hooks: tuple[Hook, ...] = ()
 
 
 class StopSandbox(Action):
@@ -183,13 +216,15 @@ class Wait(Action):
 
 class Outcome(msgspec.Struct, frozen=True):
     """What came of an action. value: an id, if it returns one. error, kind: the runtime's words and well-known reason.
-    retryable: the runtime was away or late, which says nothing about the pod. took_s: how long it took."""
+    retryable: the runtime was away or late, which says nothing about the pod. took_s: how long it took.
+    unhooked: containers whose preStop hook failed."""
 
     value: str = ""
     error: str = ""
     kind: str = ""
     retryable: bool = False
     took_s: float = 0.0
+    unhooked: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agent.lifecycle.life import Host, Moment, PodLife
+from agent.lifecycle.life import Health, Host, Moment, PodLife
 from agent.runtime.contract import ObservedContainer, ObservedSandbox, State
 from common.objects import pod as pods
 
@@ -67,6 +67,12 @@ class Scene(msgspec.Struct, frozen=True):
         return self.pod.status.phase if self.pod.finished else ""
 
 
+def container_path(pod: pods.Pod, name: str) -> str:
+    """As in Events: `spec.containers{web}`."""
+    init = any(each.name == name for each in pod.spec.init_containers)
+    return f"spec.{'initContainers' if init else 'containers'}{{{name}}}"
+
+
 def is_sidecar(container: pods.Container) -> bool:
     """An init container that keeps running."""
     return container.restart_policy == "Always"
@@ -103,7 +109,7 @@ def initialized(scene: Scene) -> bool:
         return True
     if scene.life.finished or scene.phase_given:
         return not failed_initialization(scene)
-    return all(runs_here(scene, c.name) if is_sidecar(c) else succeeded_here(scene, c.name) for c in scene.pod.spec.init_containers)
+    return all(is_started(scene, c) if is_sidecar(c) else succeeded_here(scene, c.name) for c in scene.pod.spec.init_containers)
 
 
 def failed_initialization(scene: Scene) -> bool:
@@ -117,11 +123,27 @@ def failed_initialization(scene: Scene) -> bool:
     return False
 
 
-def runs_here(scene: Scene, name: str) -> bool:
-    latest = scene.latest(name)
-    return latest is not None and latest.here and latest.container.state is State.RUNNING
-
-
 def succeeded_here(scene: Scene, name: str) -> bool:
     latest = scene.latest(name)
     return latest is not None and latest.here and latest.container.state is State.EXITED and latest.container.exit_code == 0
+
+
+def health(scene: Scene, container: pods.Container, observed: ObservedContainer) -> Health:
+    """What is known of this start of the container: at its beginning, all that no probe speaks of is well."""
+    known = scene.life.of(container.name).health
+    return known if known.id == observed.id else new_health(container, observed.id)
+
+
+def new_health(container: pods.Container, container_id: str) -> Health:
+    hooked = container.lifecycle is None or container.lifecycle.post_start is None
+    started = container.startup_probe is None
+    return Health(container_id, hooked=hooked, started=started, ready=started and container.readiness_probe is None)
+
+
+def is_started(scene: Scene, container: pods.Container) -> bool:
+    """It runs in the current sandbox, its postStart hook is over and its startup probe succeeded."""
+    latest = scene.latest(container.name)
+    if latest is None or not latest.here or latest.container.state is not State.RUNNING:
+        return False
+    now = health(scene, container, latest.container)
+    return now.hooked and now.started

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agent.lifecycle import specs
-from agent.lifecycle.life import Condition, PodLife, Waiting, replace
+from agent.lifecycle import probing, specs
+from agent.lifecycle.life import Condition, ContainerLife, Health, PodLife, Waiting, replace
 from agent.lifecycle.scene import (
     Scene,
     failed_initialization,
+    health,
     initialized,
     is_sidecar,
     restarts,
@@ -30,6 +31,11 @@ def when(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def moment(text: str) -> float:
+    """Wall-clock seconds of a `metav1.Time`."""
+    return datetime.fromisoformat(text).timestamp()
+
+
 def recalled(pod: pods.Pod, memory: PodLife) -> PodLife:
     """What an earlier status of the pod, by this or a former agent, tells a worker that begins."""
     conditions = tuple(
@@ -42,6 +48,8 @@ def recalled(pod: pods.Pod, memory: PodLife) -> PodLife:
         for status in pod.status.init_container_statuses + pod.status.container_statuses
         if status.container_id or status.restart_count
     }
+    containers = {name: ContainerLife(health=health) for name, health in probing.recalled(pod).items()}
+    memory = replace(memory, containers=containers)
     return replace(memory, conditions=conditions, restarts=counts, start_time=pod.status.start_time or "", ip=pod.status.pod_ip)
 
 
@@ -83,8 +91,10 @@ def build(scene: Scene) -> tuple[PodLife, Document | None]:
     }
     if inits:
         document["initContainerStatuses"] = inits
-    if scene.phase_given:
-        document.update({k: v for k, v in (("reason", pod.status.reason), ("message", pod.status.message)) if v})
+    reason, message = (pod.status.reason, pod.status.message) if scene.phase_given else ("", "")
+    if memory.ended_for is not None:
+        reason, message = memory.ended_for.reason, memory.ended_for.message
+    document.update({k: v for k, v in (("reason", reason), ("message", message)) if v})
     if scene.host.addresses:
         document["hostIP"] = scene.host.addresses[0]
         document["hostIPs"] = [{"ip": address} for address in scene.host.addresses]
@@ -94,7 +104,7 @@ def build(scene: Scene) -> tuple[PodLife, Document | None]:
     return memory, document
 
 
-def _ending(scene: Scene) -> bool:
+def ending(scene: Scene) -> bool:
     return scene.pod.metadata.deletion_timestamp is not None or bool(scene.phase_given or scene.life.finished)
 
 
@@ -105,7 +115,7 @@ def _phase(scene: Scene, apps: list[Document]) -> str:
     if final:
         return final
     states = [(status["state"], status["lastState"]) for status in apps]
-    if _ending(scene) and states and all("terminated" in state for state, _ in states):
+    if ending(scene) and states and all("terminated" in state for state, _ in states):
         return "Failed" if any(state["terminated"]["exitCode"] for state, _ in states) else "Succeeded"
     if not initialized(scene):
         return "Pending"
@@ -120,16 +130,17 @@ def _container(scene: Scene, container: pods.Container, *, init: bool) -> Docume
     before = tries[-2].container if len(tries) > 1 else None
     state, last = _states(scene, container, latest, before=before, init=init)
     running = "running" in state
+    now = health(scene, container, latest) if running and latest is not None else Health()
     completed = init and not is_sidecar(container) and state.get("terminated", {}).get("exitCode") == 0
     document: Document = {
         "name": container.name,
         "state": state,
         "lastState": last,
-        "ready": running and (not init or is_sidecar(container)) or completed,
+        "ready": now.ready and (not init or is_sidecar(container)) or completed,
         "restartCount": latest.attempt if latest else scene.life.restarts.get(container.name, 0),
         "image": (latest.image if latest else "") or container.image,
         "imageID": latest.image_id if latest else "",
-        "started": running,
+        "started": now.started,
     }
     if latest is not None:
         document["containerID"] = f"{scene.host.runtime}://{latest.id}"
@@ -146,10 +157,12 @@ def _states(
         default = "PodInitializing" if scene.pod.spec.init_containers else "ContainerCreating"
         return _waiting(waiting or Waiting(default)), last
     if latest.state is State.RUNNING:
+        if not health(scene, container, latest).hooked and not ending(scene):
+            return _waiting(waiting or Waiting("PodInitializing" if scene.pod.spec.init_containers else "ContainerCreating")), last
         return {"running": {"startedAt": when(latest.started_at or scene.now.wall)}}, last
     if latest.state is State.CREATED:
         return _waiting(waiting or Waiting("ContainerCreating")), last
-    if waiting is not None and not _ending(scene) and wanted(scene, container, init=init):
+    if waiting is not None and not ending(scene) and wanted(scene, container, init=init):
         return _waiting(waiting), terminated(scene, latest)
     return terminated(scene, latest), last
 
@@ -178,7 +191,9 @@ def _conditions(scene: Scene, phase: str, *, inits: list[Document], apps: list[D
     sandbox = scene.sandbox
     has_network = sandbox is not None and bool(sandbox.ip or scene.pod.spec.host_network)
     incomplete = [s["name"] for s in inits if not s["ready"]] if not initialized(scene) else []
-    unready = [s["name"] for s in apps if not s["ready"]]
+    sidecars = {container.name for container in scene.pod.spec.init_containers if is_sidecar(container)}
+    unready = [s["name"] for s in inits if s["name"] in sidecars and not s["ready"]]
+    unready += [s["name"] for s in apps if not s["ready"]]
     found = [
         Condition("PodReadyToStartContainers", "True" if has_network else "False"),
         _initialized(phase, incomplete),

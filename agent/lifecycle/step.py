@@ -15,7 +15,9 @@ What is superfluous (tries older than the previous one, sandboxes without contai
 
 from __future__ import annotations
 
-from agent.lifecycle import containers, environment, life, specs, status, volumes
+import math
+
+from agent.lifecycle import containers, environment, hooks, life, probing, specs, status, volumes
 from agent.lifecycle.life import (
     Action,
     Host,
@@ -30,9 +32,10 @@ from agent.lifecycle.life import (
 from agent.lifecycle.scene import (
     Observation,
     Scene,
+    container_path,
     initialized,
     is_sidecar,
-    runs_here,
+    is_started,
     succeeded_here,
     wanted,
 )
@@ -40,6 +43,8 @@ from agent.runtime.contract import ObservedContainer, State
 from common.objects import meta
 from common.objects import pod as pods
 
+DEADLINE_EXCEEDED = "DeadlineExceeded"
+DEADLINE_WORDS = "Pod was active on the node longer than the specified deadline"
 AT_MOST_ONE = "steersman.io/at-most-one"
 KEPT_TRIES = 2
 """Per container: the newest and the one before it, for `kubectl logs --previous`."""
@@ -88,6 +93,29 @@ def _run(scene: Scene) -> Step:
     phase = status.final_phase(scene)
     if phase:
         return _end(_with(scene, replace(memory, finished=phase)), grace_s=_own_grace_s(pod), remove=False)
+    deadline = _deadline(scene)
+    if deadline is not None and scene.now.mono >= deadline:
+        memory = replace(memory, finished="Failed", ended_for=Waiting(DEADLINE_EXCEEDED, DEADLINE_WORDS))
+        forward = _end(_with(scene, memory), grace_s=_own_grace_s(pod), remove=False)
+        return replace(forward, notes=(Note("Normal", DEADLINE_EXCEEDED, DEADLINE_WORDS), *forward.notes))
+    forward = _start(scene)
+    if deadline is not None and (forward.action is None or isinstance(forward.action, Wait)):
+        until = forward.action.until if forward.action is not None else deadline
+        return replace(forward, action=Wait(min(until, deadline)))
+    return forward
+
+
+def _deadline(scene: Scene) -> float | None:
+    """When the pod's active time is over (`Moment.mono`)."""
+    seconds = scene.pod.spec.active_deadline_seconds
+    if seconds is None:
+        return None
+    return scene.now.mono + status.moment(scene.life.start_time) + seconds - scene.now.wall
+
+
+def _start(scene: Scene) -> Step:
+    """Towards all containers running."""
+    pod, memory = scene.pod, scene.life
     if memory.blocked:
         return Step(memory, None)
     if pod.spec.volumes:
@@ -144,8 +172,11 @@ def _advance_containers(scene: Scene) -> Step:
     memory, soonest, notes = scene.life, None, ()
     for container, init in _due(scene):
         if not wanted(scene, container, init=init):
+            tended = _tend(_with(scene, memory), container)
+            if tended is not None:
+                return replace(tended, notes=notes + tended.notes)
             continue
-        advance = containers.advance(_with(scene, memory), container, init=init)
+        advance = containers.advance(_with(scene, memory), container)
         memory = memory.having(container.name, advance.life)
         notes += advance.notes
         if isinstance(advance.action, Wait):
@@ -153,6 +184,24 @@ def _advance_containers(scene: Scene) -> Step:
         elif advance.action is not None:
             return Step(memory, advance.action, notes)
     return Step(memory, Wait(soonest) if soonest is not None else None, notes)
+
+
+def _tend(scene: Scene, container: pods.Container) -> Step | None:
+    """What a running container needs: its postStart hook, or an end, when a probe or that hook failed."""
+    latest, memory = scene.latest(container.name), scene.life
+    if latest is None or latest.container.state is not State.RUNNING:
+        return None
+    observed = latest.container
+    verdict = probing.condemned(scene, container, observed)
+    if verdict is None:
+        hook = hooks.post_start(scene, container, observed)
+        return None if hook is None else Step(memory, life.RunHook(hook))
+    if scene.now.mono < memory.retry_at:
+        return Step(memory, Wait(memory.retry_at))
+    grace_s, note = verdict
+    begun = hooks.begin(scene, [observed])
+    stop = life.StopContainers((observed.id,), grace_s, (observed.name,), begun.hooks if grace_s > 0 else ())
+    return Step(begun.life, stop, (note,) if begun.fresh else ())
 
 
 def _due(scene: Scene) -> list[tuple[pods.Container, bool]]:
@@ -163,7 +212,7 @@ def _due(scene: Scene) -> list[tuple[pods.Container, bool]]:
     for container in scene.pod.spec.init_containers:
         if is_sidecar(container):
             due.append((container, True))
-            if not done and not runs_here(scene, container.name):
+            if not done and not is_started(scene, container):
                 return due
         elif not done and not succeeded_here(scene, container.name):
             return [*due, (container, True)]
@@ -184,22 +233,12 @@ def _rubbish(scene: Scene) -> Action | None:
 
 
 def _end(scene: Scene, *, grace_s: float, remove: bool) -> Step:
-    memory, notes = scene.life, ()
-    now_s = scene.now.mono
+    memory, now_s = scene.life, scene.now.mono
     running = _ending_order(scene)
     if now_s < memory.retry_at:
         return Step(memory, Wait(memory.retry_at))
     if running:
-        deadline = now_s + grace_s
-        if memory.kill_until is not None:
-            deadline = min(deadline, memory.kill_until)
-        if not memory.kill_noted:
-            notes = tuple(_killing(scene, container) for container in scene.running)
-        memory = replace(memory, kill_until=deadline, kill_noted=True)
-        stop = life.StopContainers(
-            tuple(c.id for c in running), max(0.0, deadline - now_s), tuple(c.name for c in running)
-        )
-        return Step(memory, stop, notes)
+        return _stop(scene, running, deadline=min(now_s + grace_s, memory.kill_until if memory.kill_until is not None else math.inf))
     for sandbox in scene.observed:
         if sandbox.id not in memory.stopped:
             if sandbox.ready or remove:
@@ -212,14 +251,17 @@ def _end(scene: Scene, *, grace_s: float, remove: bool) -> Step:
     return Step(memory, None, gone=True)
 
 
+def _stop(scene: Scene, running: list[ObservedContainer], *, deadline: float) -> Step:
+    begun, grace_s = hooks.begin(scene, running), max(0.0, deadline - scene.now.mono)
+    stop = life.StopContainers(
+        tuple(c.id for c in running), grace_s, tuple(c.name for c in running), begun.hooks if grace_s > 0 else ()
+    )
+    notes = tuple(Note("Normal", "Killing", f"Stopping container {c.name}", container_path(scene.pod, c.name)) for c in begun.fresh)
+    return Step(replace(begun.life, kill_until=deadline), stop, notes)
+
+
 def _ending_order(scene: Scene) -> list[ObservedContainer]:
     """What to stop now: sidecars last, so that they serve the others to the end."""
     sidecars = {c.name for c in scene.pod.spec.init_containers if is_sidecar(c)}
     others = [c for c in scene.running if c.name not in sidecars]
     return others or scene.running
-
-
-def _killing(scene: Scene, container: ObservedContainer) -> Note:
-    init = any(c.name == container.name for c in scene.pod.spec.init_containers)
-    path = f"spec.{'initContainers' if init else 'containers'}{{{container.name}}}"
-    return Note("Normal", "Killing", f"Stopping container {container.name}", path)

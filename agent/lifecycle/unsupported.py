@@ -13,10 +13,10 @@ from agent.lifecycle import volumes
 from agent.lifecycle.life import Note
 
 POD_FIELDS = (
-    "activeDeadlineSeconds", "readinessGates", "dnsConfig", "hostAliases", "resourceClaims", "runtimeClassName", "imagePullSecrets",
+    "readinessGates", "dnsConfig", "hostAliases", "resourceClaims", "runtimeClassName", "imagePullSecrets",
 )  # fmt: skip
 POD_FLAGS = ("hostPID", "hostIPC", "shareProcessNamespace", "setHostnameAsFQDN")
-CONTAINER_FIELDS = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "volumeDevices")
+CONTAINER_FIELDS = ("volumeDevices",)
 POD_SECURITY = ("fsGroup", "supplementalGroups", "sysctls", "seLinuxOptions", "seccompProfile", "runAsNonRoot")
 CONTAINER_SECURITY = (
     "capabilities", "allowPrivilegeEscalation", "runAsNonRoot", "seLinuxOptions", "seccompProfile", "appArmorProfile", "procMount",

@@ -9,6 +9,7 @@ SPDY and not WebSocket, because containerd 1.6's WebSocket cannot end stdin with
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -17,12 +18,14 @@ from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
 
 from agent.runtime.containerd_call import call
-from agent.runtime.contract import Ends, RuntimeFault, Session
+from agent.runtime.contract import Ends, Ran, RuntimeFault, Session
 from agent.runtime.upgrade import upgrade
 from common.errors import Unavailable
 from common.wire import spdy
 from common.wire.flow import CHUNK, RESIZE, STATUS, STDERR, STDIN, STDOUT
 
+RUN_MARGIN_S = 10.0
+"""For containerd to kill a command that is late, and to say so."""
 HEADERS = {"Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": "v4.channel.k8s.io"}
 
 
@@ -35,6 +38,11 @@ class ContainerdSessions:
     async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
         request = cri.ExecRequest(container_id=container_id, cmd=list(command), **_asked(ends))
         return await open_session((await call(self._stub.Exec, request)).url, ends)
+
+    async def run(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Ran:
+        request = cri.ExecSyncRequest(container_id=container_id, cmd=list(command), timeout=math.ceil(timeout_s))
+        response = await call(self._stub.ExecSync, request, timeout_s=timeout_s + RUN_MARGIN_S)
+        return Ran(response.exit_code, response.stdout + response.stderr)
 
     async def attach(self, container_id: str, ends: Ends) -> Session:
         request = cri.AttachRequest(container_id=container_id, **_asked(ends))

@@ -143,6 +143,13 @@ class Ends(msgspec.Struct, frozen=True):
     tty: bool = False
 
 
+class Ran(msgspec.Struct, frozen=True):
+    """A command that came to its end. output: what it wrote, both of its ends together."""
+
+    exit_code: int
+    output: bytes = b""
+
+
 class Session(Protocol):
     """A conversation with a process, or through a port. Channels are those of `common.wire.flow`."""
 
@@ -163,6 +170,9 @@ class Sessions(Protocol):
     async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
         """Run a command beside a running container's own. Raises RuntimeFault with the runtime's words, BadRequest when it has no
         processes (hollow)."""
+
+    async def run(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Ran:
+        """Run a command to its end. Raises Timeout when it took longer, and it is killed then; RuntimeFault when it cannot be started."""
 
     async def attach(self, container_id: str, ends: Ends) -> Session:
         """A running container's own process, from now on. Raises as `exec`."""

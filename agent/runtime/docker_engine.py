@@ -142,6 +142,11 @@ class Exec:
         """None: it runs, or Docker does not know."""
         return (await limited(self._made.inspect())).get("ExitCode")
 
+    async def pid(self) -> int:
+        """On this host; 0: it has ended."""
+        document = await limited(self._made.inspect())
+        return int(document.get("Pid") or 0) if document.get("Running") else 0
+
 
 class Main:
     """A container's own process."""

@@ -9,24 +9,29 @@ Subtle: Docker refuses a size until the process has started, which is a moment a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import signal
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
 
 from agent.runtime import docker_spec as convert
-from agent.runtime.contract import LABEL_CLUSTER, Ends, RuntimeFault, Session
+from agent.runtime.contract import LABEL_CLUSTER, Ends, Ran, RuntimeFault, Session
 from agent.runtime.docker_engine import Document, Engine, Exec, Main
 from agent.runtime.upgrade import Pair, upgrade
 from common import channel_status
-from common.errors import NotNow
+from common.errors import NotNow, Timeout
 from common.wire.flow import CHUNK, RESIZE, STATUS, STDERR, STDIN, STDOUT
 
 log = logging.getLogger(__name__)
 
 HEADERS = {"Upgrade": "tcp", "Content-Type": "application/json"}
 HEAD_BYTES = 8
+RUN_MOST_BYTES = 1 << 20
+NOT_STARTED = (126, 127, 128)
 SIZE_TRIES = 8
 SIZE_AGAIN_S = 0.05
 SIZE_MOST_BYTES = 4096
@@ -55,6 +60,30 @@ class DockerSessions:
     async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
         await self._own(container_id)
         return await open_exec(self._endpoint, await self._engine.new_exec(container_id, command, ends), ends)
+
+    async def run(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Ran:
+        await self._own(container_id)
+        ends = Ends(stdout=True, stderr=True)
+        made = await self._engine.new_exec(container_id, command, ends)
+        session = await open_exec(self._endpoint, made, ends)
+        output = bytearray()
+        try:
+            async with asyncio.timeout(timeout_s):
+                async for channel, data in session.frames():
+                    if channel != STATUS and len(output) < RUN_MOST_BYTES:
+                        output += data
+        except TimeoutError:
+            await _kill(made)
+            raise Timeout(f"the command did not end within {timeout_s:g} s") from None
+        except BaseException:
+            await _kill(made)
+            raise
+        finally:
+            await session.close()
+        code = await made.exit_code()
+        if code is None or code in NOT_STARTED and bytes(output).startswith(b"OCI runtime exec failed"):
+            raise RuntimeFault(bytes(output).decode(errors="replace").strip() or "Docker does not know how the command ended")
+        return Ran(code, bytes(output))
 
     async def attach(self, container_id: str, ends: Ends) -> Session:
         # Whether there is a terminal was settled when the container was made.
@@ -88,6 +117,14 @@ async def open_attach(endpoint: str, main: Main, ends: Ends) -> DockerSession:
     asked = "&".join(f"{name}={int(getattr(ends, name))}" for name in ("stdin", "stdout", "stderr"))
     pair = await upgrade(endpoint, f"/containers/{main.id}/attach?stream=1&{asked}", headers=HEADERS)
     return DockerSession(pair, main, ends)
+
+
+async def _kill(made: Exec) -> None:
+    """Docker does not end a command that nobody waits for any more."""
+    pid = await made.pid()
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class DockerSession:

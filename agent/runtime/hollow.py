@@ -18,6 +18,7 @@ from agent.runtime.contract import (
     ContainerSpec,
     Ends,
     ObservedSandbox,
+    Ran,
     RuntimeEvent,
     RuntimeFault,
     RuntimeInfo,
@@ -58,7 +59,23 @@ class Delays(msgspec.Struct, frozen=True):
 
 
 class HollowSessions:
-    """See `contract.Sessions`: there are none, and it says so."""
+    """See `contract.Sessions`: there are none, and it says so; but a command's end can be played."""
+
+    def __init__(self, world: HollowWorld) -> None:
+        self._world = world
+
+    async def run(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Ran:
+        container = self._world.find(container_id)
+        if container is None or container.state is not State.RUNNING:
+            raise RuntimeFault(f"container {container_id} is not running")
+        program = hollow_program.read("", command, ())
+        if program.refused:
+            raise RuntimeFault(program.refused)
+        if program.runs_s is None or program.runs_s > timeout_s:
+            await asyncio.sleep(timeout_s)
+            raise Timeout(f"the command did not end within {timeout_s:g} s")
+        await asyncio.sleep(program.runs_s)
+        return Ran(program.exit_code)
 
     async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
         raise BadRequest(NO_PROCESSES)
@@ -75,10 +92,10 @@ class HollowRuntime:
         self, clock: Clock, *, pod_cidr: str = "10.244.0.0/24", delays: Delays = Delays(), hook: Hook | None = None,
         world: HollowWorld | None = None,
     ) -> None:  # fmt: skip
-        self.sessions = HollowSessions()
         self.delays = delays
         self.hook = hook
         self.world = world or HollowWorld(clock, pod_cidr=pod_cidr)
+        self.sessions = HollowSessions(self.world)
 
     async def info(self) -> RuntimeInfo:
         if self.world.away:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from common.objects import meta
+from common.objects.handlers import Lifecycle, Probe
 
 IntOrString = int | str
 
@@ -65,11 +66,16 @@ class Container(meta.View):
     image_pull_policy: str = ""
     restart_policy: str | None = None
     termination_message_path: str = "/dev/termination-log"
+    termination_message_policy: str = "File"
     volume_mounts: tuple[VolumeMount, ...] = ()
     stdin: bool = False
     stdin_once: bool = False
     tty: bool = False
     security_context: dict | None = None
+    startup_probe: Probe | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
 
 
 class Toleration(meta.View):
@@ -87,6 +93,7 @@ class PodSpec(meta.View):
     node_selector: dict[str, str] = {}
     restart_policy: str = "Always"
     termination_grace_period_seconds: int = 30
+    active_deadline_seconds: int | None = None
     tolerations: tuple[Toleration, ...] = ()
     overhead: dict[str, str | int | float] = {}
     scheduler_name: str = "default-scheduler"

@@ -117,7 +117,7 @@ def test_all_containers_share_one_grace_period() -> None:
 
 
 def test_what_is_left_of_the_grace_period_counts_after_a_failure() -> None:
-    memory = PodLife(live=True, kill_until=NOW.mono + 4, kill_noted=True)
+    memory = PodLife(live=True, kill_until=NOW.mono + 4, ending=("app-0",))
     action = after(pods.deleted(PLAIN, 30), [sandbox(ran())], memory).action
     assert isinstance(action, life.StopContainers) and action.grace_s == 4
 
@@ -292,11 +292,9 @@ def test_quality_of_service_and_oom_score(resources: dict, quality: str, score: 
 
 def test_unsupported_fields_are_named() -> None:
     made = pods.document(
-        activeDeadlineSeconds=5,
+        runtimeClassName="gvisor",
         volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "x"}}, {"name": "kube-api-access-x", "projected": {}}],
-        containers=[pods.container("app", livenessProbe={"exec": {}}, securityContext={"capabilities": {"add": ["NET_ADMIN"]}})],
+        containers=[pods.container("app", securityContext={"capabilities": {"add": ["NET_ADMIN"]}})],
     )
     assert unsupported.blocking(made) == ["spec.volumes[data].persistentVolumeClaim"]
-    assert unsupported.fields(made) == [
-        "spec.activeDeadlineSeconds", "spec.containers{app}.livenessProbe", "spec.containers{app}.securityContext.capabilities",
-    ]  # fmt: skip
+    assert unsupported.fields(made) == ["spec.runtimeClassName", "spec.containers{app}.securityContext.capabilities"]

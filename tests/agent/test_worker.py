@@ -10,6 +10,8 @@ import pytest
 
 from agent.lifecycle.life import Host, Note
 from agent.operations import Tools
+from agent.probes.checks import HostChecks
+from agent.probes.hollow import HollowReach
 from agent.runtime.contract import RuntimeFault
 from agent.runtime.hollow import Delays, HollowRuntime
 from agent.worker import Worker
@@ -69,7 +71,7 @@ class Bench:
         self.runtime = runtime or HollowRuntime(clock, delays=delays)
         self.host = Host(node="host-1", addresses=("192.0.2.1",), memory_bytes=4 << 30, cpu_milli=2000, runtime="hollow", configs={})
         self.workers: dict[str, Worker] = {}
-        self.tools = Tools(self.runtime, clock, self.news, lambda: self.host, asyncio.Semaphore(8), asyncio.Semaphore(4))
+        self.tools = Tools(self.runtime, clock, self.news, lambda: self.host, HostChecks(self.runtime.sessions, HollowReach()), asyncio.Semaphore(8), asyncio.Semaphore(4))
         group.start(self._listen())
 
     async def _listen(self) -> None:
@@ -409,11 +411,11 @@ def test_a_container_that_cannot_be_created_does_not_hold_up_its_neighbour() -> 
 
 def test_what_the_agent_cannot_honour_is_told() -> None:
     async def test(bench: Bench) -> None:
-        made = pods.document(containers=[pods.container("app", readinessProbe={"httpGet": {"port": 80}})], hostPID=True)
+        made = pods.document(containers=[pods.container("app", securityContext={"procMount": "Unmasked"})], hostPID=True)
         bench.begin(made)
         await until(bench.news.ready)
         told = [note.message for _, note in bench.news.notes if note.reason == "UnsupportedFeature"]
-        assert told == ["These fields have no effect on this node: spec.hostPID, spec.containers{app}.readinessProbe"]
+        assert told == ["These fields have no effect on this node: spec.hostPID, spec.containers{app}.securityContext.procMount"]
 
     on_a_bench(test)
 
