@@ -22,7 +22,7 @@ from agent.runtime.contract import (
 )
 from agent.runtime.hollow import HollowRuntime
 from common.clock import SystemClock
-from common.errors import Unavailable
+from common.errors import Timeout, Unavailable
 from tests.agent import containerd_host, docker_host
 
 IMAGE = "busybox:1.36"
@@ -232,6 +232,38 @@ def test_an_image_name_that_is_none(on: Callable) -> None:
         with pytest.raises(RuntimeFault) as caught:
             await bench.runtime.pull("Not A Name")
         assert caught.value.kind == "InvalidImageName"
+
+    on(test)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_command_runs_to_its_end_beside_the_containers_own(on: Callable, code: int) -> None:
+    async def test(bench: Bench) -> None:
+        _, container_id = await bench.run("sleep", "1000")
+        ran = await bench.runtime.sessions.run(container_id, ("sh", "-c", f"echo out; echo err >&2; exit {code}"), 10)
+        assert ran.exit_code == code
+        assert bench.name == "hollow" or sorted(ran.output.split()) == [b"err", b"out"]
+
+    on(test)
+
+
+def test_a_command_that_is_late_is_killed(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        _, container_id = await bench.run("sleep", "1000")
+        with pytest.raises(Timeout):
+            await bench.runtime.sessions.run(container_id, ("sleep", "4321"), 1)
+        if bench.name != "hollow":
+            left = await bench.runtime.sessions.run(container_id, ("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"), 10)
+            assert b"1000" in left.output and b"sleep 4321" not in left.output
+
+    on(test)
+
+
+def test_a_command_that_is_not_there_cannot_be_started(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        _, container_id = await bench.run("sleep", "1000")
+        with pytest.raises(RuntimeFault, match="nonexistent"):
+            await bench.runtime.sessions.run(container_id, ("nonexistent",), 10)
 
     on(test)
 
