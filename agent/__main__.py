@@ -29,6 +29,7 @@ from agent import joining
 from agent.agent import Agent
 from agent.cgroups import PodCgroups
 from agent.journal import FileJournal, MemoryJournal
+from agent.last_words import LastWords
 from agent.link import Link
 from agent.logs import PodLogs
 from agent.network.contract import NoNetwork
@@ -252,6 +253,7 @@ async def _run_host(settings: Settings) -> None:
             clock=clock,
             logs=PodLogs(settings.log_root, clock),
             volumes=FolderVolumes(f"{settings.data_dir}/pods", f"{settings.run_dir}/pods", SystemRng()),
+            last_words=LastWords(f"{settings.data_dir}/pods", settings.log_root),
             cgroups=PodCgroups(settings.cgroup_root) if settings.cgroup_root else None,
             reach=NetworkReach(),
         )

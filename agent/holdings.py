@@ -46,6 +46,7 @@ class Holdings:
             pulls=asyncio.Semaphore(parts.settings.parallel_pulls),
             logs=parts.logs,
             volumes=parts.volumes,
+            last_words=parts.last_words,
             cgroups=parts.cgroups,
             prefer_local_images=parts.settings.prefer_local_images,
         )

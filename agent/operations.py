@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from agent.cgroups import PodCgroups
+from agent.last_words import LastWords
 from agent.lifecycle import learn, life
 from agent.lifecycle.life import Action, Host, Note, Outcome
 from agent.probes.contract import Answer, Checks
@@ -57,6 +58,7 @@ class Tools(msgspec.Struct, frozen=True):
     pulls: asyncio.Semaphore
     logs: LogFolders | None = None
     volumes: Volumes | None = None
+    last_words: LastWords | None = None
     cgroups: PodCgroups | None = None
     prefer_local_images: bool = False
 
@@ -100,6 +102,8 @@ class Operations:
             case life.CreateSandbox(spec=spec):
                 return await runtime.create_sandbox(spec)
             case life.CreateContainer(sandbox_id=sandbox_id, spec=spec):
+                if self._tools.last_words is not None:
+                    self._tools.last_words.prepare(spec)
                 return await runtime.create_container(sandbox_id, spec)
             case life.StartContainer(container_id=container_id):
                 return await runtime.start_container(container_id)

@@ -9,6 +9,7 @@ import msgspec
 
 from agent.cgroups import PodCgroups
 from agent.journal import Journal
+from agent.last_words import LastWords
 from agent.logs import PodLogs
 from agent.network.contract import Network
 from agent.probes.contract import Reach
@@ -21,7 +22,7 @@ from common.clock import Clock
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What an agent is made of. logs, volumes, cgroups None: the runtime has none (hollow).
+    """What an agent is made of. logs, volumes, last_words, cgroups None: the runtime has none (hollow).
     reach: how probes and hooks reach a pod over the network."""
 
     name: str
@@ -33,5 +34,6 @@ class Parts(msgspec.Struct, frozen=True):
     clock: Clock
     logs: PodLogs | None = None
     volumes: Volumes | None = None
+    last_words: LastWords | None = None
     cgroups: PodCgroups | None = None
     reach: Reach = HollowReach()

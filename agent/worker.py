@@ -17,6 +17,7 @@ import logging
 import msgspec
 
 from agent.assignment import Assignment
+from agent.last_words import PodWords
 from agent.lifecycle import learn, life, probing, status
 from agent.lifecycle.life import Action, Moment, Note, PodLife, Step, replace
 from agent.lifecycle.scene import Scene
@@ -60,6 +61,7 @@ class Worker:
         self._operations = Operations(tools, self._tell_pulling)
         self._observed: list[ObservedSandbox] = []
         self._prober: Prober | None = None
+        self._words = PodWords(tools.last_words)
 
     # What comes from outside.
 
@@ -119,7 +121,7 @@ class Worker:
         while True:
             self._wake.clear()
             try:
-                self._observed = await self._tools.runtime.observe(self.uid)
+                observed = await self._tools.runtime.observe(self.uid)
             except NotNow as error:
                 if not away_s:
                     log.warning("pod-unobserved uid=%s why=%s", self.uid, error)
@@ -127,6 +129,7 @@ class Worker:
                 await self._rest(self._now().mono + away_s)
                 continue
             away_s = 0.0
+            self._observed = self._words.heard(self.assignment.pod, observed) if self.assignment is not None else observed
             forward = self._step(self._observed)
             if forward.gone:
                 await self._end()

@@ -30,6 +30,11 @@ def log_path(container: str, attempt: int) -> str:
     return f"{container}/{attempt}.log"
 
 
+def last_words(volume_root: str, pod: pods.Pod, container: str, attempt: int) -> str:
+    """The host's file for that try's termination message."""
+    return f"{volume_root}/{pod.metadata.uid}/containers/{container}/{attempt}"
+
+
 def sandbox(pod: pods.Pod, attempt: int, host: Host) -> contract.SandboxSpec:
     meta = pod.metadata
     return contract.SandboxSpec(
@@ -58,6 +63,8 @@ def container(
     pod: pods.Pod, container: pods.Container, *, attempt: int, image: str, env: Mapping[str, str], host: Host
 ) -> contract.ContainerSpec:
     security = _security(pod, container)
+    path = container.termination_message_path
+    words = (contract.Mount(last_words(host.volume_root, pod, container.name, attempt), path),) if path else ()
     return contract.ContainerSpec(
         name=container.name,
         attempt=attempt,
@@ -75,7 +82,8 @@ def container(
         privileged=bool(security.get("privileged")),
         run_as_user=_integer(security.get("runAsUser")),
         run_as_group=_integer(security.get("runAsGroup")),
-        mounts=tuple(volumes.mounts(pod, container, host)),
+        mounts=(*volumes.mounts(pod, container, host), *words),
+        last_words=words[0].host_path if words else "",
     )
 
 

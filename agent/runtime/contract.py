@@ -68,7 +68,8 @@ class Mount(msgspec.Struct, frozen=True):
 
 
 class ContainerSpec(msgspec.Struct, frozen=True):
-    """log_path is relative to the sandbox' log_directory: `NAME/ATTEMPT.log`, CRI format. image is what `pull` or `image` returned."""
+    """log_path is relative to the sandbox' log_directory: `NAME/ATTEMPT.log`, CRI format. image is what `pull` or `image` returned.
+    last_words: the host's file among the mounts that takes the container's termination message, "" for none."""
 
     name: str
     attempt: int
@@ -88,6 +89,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     run_as_group: int | None = None
     labels: dict[str, str] = {}
     mounts: tuple[Mount, ...] = ()
+    last_words: str = ""
 
 
 class ObservedContainer(msgspec.Struct, frozen=True):
