@@ -5,7 +5,10 @@ does not have. Owns the three messages used of it, written and read by hand in p
 
     SubscribeRequest { repeated string filters = 1 }
     Envelope         { Timestamp timestamp = 1; string namespace = 2; string topic = 3; Any event = 4 }
-    Any              { string type_url = 1; bytes value = 2 }      TaskExit, TaskOOM { string container_id = 1; … }
+    Any              { string type_url = 1; bytes value = 2 }
+    TaskExit         { string container_id = 1; string id = 2; … }      TaskOOM { string container_id = 1 }
+
+Subtle: a command run in a container ends with a TaskExit, too, whose id is its own; only the container's has the container's id.
 """
 
 from __future__ import annotations
@@ -51,7 +54,10 @@ def envelope(data: bytes) -> TaskEvent | None:
     if topic not in TOPICS:
         return None
     payload = next((value for number, value in fields(event) if number == 2), b"")
-    container_id = next((value for number, value in fields(payload) if number == 1), b"")
+    named = dict(fields(payload))
+    container_id = named.get(1, b"")
+    if named.get(2, container_id) != container_id:
+        return None
     return TaskEvent(topic, container_id.decode("utf-8", "replace"))
 
 

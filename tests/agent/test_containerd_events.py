@@ -14,17 +14,21 @@ def field(number: int, content: bytes) -> bytes:
     return bytes([number << 3 | 2, len(content)]) + content
 
 
-def envelope(topic: str, container_id: str) -> bytes:
-    payload = field(1, container_id.encode()) + field(2, b"task-id") + b"\x18\x2a"
+def envelope(topic: str, container_id: str, process: str) -> bytes:
+    payload = field(1, container_id.encode()) + field(2, process.encode()) + b"\x18\x2a"
     return field(1, b"\x08\x01") + field(2, b"k8s.io") + field(3, topic.encode()) + field(4, field(1, b"type") + field(2, payload))
 
 
 def test_an_exit_names_its_container() -> None:
-    assert native.envelope(envelope("/tasks/exit", "abc")) == native.TaskEvent("/tasks/exit", "abc")
+    assert native.envelope(envelope("/tasks/exit", "abc", "abc")) == native.TaskEvent("/tasks/exit", "abc")
+
+
+def test_the_end_of_a_command_in_a_container_is_not_the_containers() -> None:
+    assert native.envelope(envelope("/tasks/exit", "abc", "exec-1")) is None
 
 
 def test_other_topics_are_of_no_interest() -> None:
-    assert native.envelope(envelope("/images/create", "abc")) is None
+    assert native.envelope(envelope("/images/create", "abc", "abc")) is None
 
 
 def test_the_subscription_asks_for_our_namespace_alone() -> None:

@@ -21,6 +21,7 @@ from agent.runtime.contract import (
     State,
 )
 from agent.runtime.hollow import HollowRuntime
+from common.aio.tasks import TaskGroup
 from common.clock import SystemClock
 from common.errors import Timeout, Unavailable
 from tests.agent import containerd_host, docker_host
@@ -245,6 +246,30 @@ def test_a_command_runs_to_its_end_beside_the_containers_own(on: Callable, code:
         assert bench.name == "hollow" or sorted(ran.output.split()) == [b"err", b"out"]
 
     on(test)
+
+
+def test_a_commands_end_is_not_taken_for_the_containers(on: Callable) -> None:
+    """Nothing waits for the container to be seen as ended: a pod whose probe runs each second would stand still otherwise."""
+
+    async def test(bench: Bench) -> None:
+        _, container_id = await bench.run("sleep", "1000")
+        told: list[str] = []
+        async with TaskGroup() as group:
+            listening = group.start(_collect(bench.runtime, told))
+            while not told:
+                await asyncio.sleep(0)
+            for _ in range(3):
+                await bench.runtime.sessions.run(container_id, ("true",), 10)
+            await bench.runtime.sessions.run(container_id, ("sleep", "0.3"), 10)  # for the others' events to arrive
+            listening.cancel()
+        assert [uid for uid in told if uid] == []
+
+    on(test)
+
+
+async def _collect(runtime: Runtime, told: list[str]) -> None:
+    async for event in runtime.events():
+        told.append(event.uid)
 
 
 def test_a_command_that_is_late_is_killed(on: Callable) -> None:
