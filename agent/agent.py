@@ -89,9 +89,12 @@ class Agent:
             log_root=self._parts.settings.log_root,
             cgroup_root=self._parts.settings.cgroup_root,
             volume_root=f"{self._parts.settings.data_dir}/pods",
+            profile_root=f"{self._parts.settings.data_dir}/seccomp",
             memory_root=f"{self._parts.settings.run_dir}/pods",
             cpu_milli=facts.cpu_milli,
             memory_bytes=facts.memory_bytes,
+            hosts=facts.hosts,
+            dns=facts.dns,
             runtime=info.name if info is not None else self._parts.settings.runtime,
             configs=self._holdings.configs,
         )

@@ -2,8 +2,8 @@
 
     VOLUME_ROOT/UID/containers/NAME/ATTEMPT     an empty file, mounted into that try of the container
 
-Owns these files and the bounds on what is read of them (the kubelet's: 4096 bytes of a file; 80 lines and 2048 bytes of a log). They
-go with the pod's folder. What a container wrote is shown as text, whatever bytes it was.
+Owns the bounds on what is read of them (the kubelet's: 4096 bytes of a file; 80 lines and 2048 bytes of a log). What
+a container wrote is shown as text, whatever bytes it was.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from agent.lifecycle import specs
 from agent.log_lines import Lines
 from agent.logs import tail_start
-from agent.runtime.contract import ContainerSpec, ObservedContainer, ObservedSandbox, State
+from agent.runtime.contract import ObservedContainer, ObservedSandbox, State
 from common.objects import pod as pods
 
 replace = msgspec.structs.replace
@@ -31,14 +31,6 @@ class LastWords:
     def __init__(self, volume_root: str, log_root: str) -> None:
         self._volume_root = volume_root
         self._log_root = Path(log_root)
-
-    def prepare(self, spec: ContainerSpec) -> None:
-        """The file that is mounted. Idempotent. Raises OSError."""
-        if spec.last_words:
-            path = Path(spec.last_words)
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            path.touch()
-            path.chmod(0o666)  # the container may run as anybody
 
     def read(self, pod: pods.Pod, sandbox: ObservedSandbox, ended: ObservedContainer) -> str:
         """"" when there are none, or they cannot be read."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from agent.lifecycle.status import when
-from agent.runtime.contract import RuntimeInfo
+from agent.runtime.contract import Dns, RuntimeInfo
 from common.objects import quantity
 from common.version import KUBERNETES
 
@@ -23,7 +23,7 @@ READY_MESSAGE = "kagent is posting ready status"
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What does not change while the host is up, but for its addresses."""
+    """What does not change while the host is up, but for its addresses. hosts: its /etc/hosts; dns: its resolver."""
 
     name: str
     cpu_milli: int
@@ -37,6 +37,8 @@ class Facts(msgspec.Struct, frozen=True):
     machine_id: str = ""
     system_uuid: str = ""
     boot_id: str = ""
+    hosts: str = ""
+    dns: Dns = Dns()
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -102,8 +102,8 @@ class Operations:
             case life.CreateSandbox(spec=spec):
                 return await runtime.create_sandbox(spec)
             case life.CreateContainer(sandbox_id=sandbox_id, spec=spec):
-                if self._tools.last_words is not None:
-                    self._tools.last_words.prepare(spec)
+                if self._tools.volumes is not None:
+                    self._tools.volumes.prepare_files(spec.files)
                 return await runtime.create_container(sandbox_id, spec)
             case life.StartContainer(container_id=container_id):
                 return await runtime.start_container(container_id)
@@ -128,15 +128,16 @@ class Operations:
     async def _ensure_image(self, action: life.EnsureImage) -> Outcome:
         runtime = self._tools.runtime
         if action.policy != "Always" or self._tools.prefer_local_images:
-            image_id = await runtime.image(action.image)
-            if image_id is not None:
-                return Outcome(value=image_id, kind=learn.PRESENT)
+            image = await runtime.image(action.image)
+            if image is not None:
+                return Outcome(value=image.id, user=image.user, kind=learn.PRESENT)
             if action.policy == "Never":
                 text = f'Container image "{action.image}" is not present with pull policy of Never'
                 return Outcome(error=text, kind="ErrImageNeverPull")
         async with self._tools.pulls:
             self._tell_pulling(action)
-            return Outcome(value=await runtime.pull(action.image))
+            image = await runtime.pull(action.image)
+            return Outcome(value=image.id, user=image.user)
 
     async def _stop(self, action: life.StopContainers) -> Outcome:
         """All at once: they share one grace period."""

@@ -14,11 +14,13 @@ from typing import Protocol
 
 import psutil
 
+from agent.lifecycle.names import resolver
 from agent.node import Facts, Usage
 from agent.settings import Settings
 from common.objects import quantity
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+TEXT_MOST = 64 << 10
 HOLLOW_CPU_MILLI = 8000
 HOLLOW_MEMORY_BYTES = 16 << 30
 HOLLOW_DISK_BYTES = 100 << 30
@@ -81,6 +83,8 @@ class HostResources:
             machine_id=_line("/etc/machine-id").replace("-", ""),
             system_uuid=_line("/sys/class/dmi/id/product_uuid") or _line("/etc/machine-id"),
             boot_id=_line("/proc/sys/kernel/random/boot_id"),
+            hosts=_text("/etc/hosts"),
+            dns=resolver(_text("/etc/resolv.conf")),
         )
 
     def usage(self) -> Usage:
@@ -133,6 +137,14 @@ def _line(path: str) -> str:
     try:
         with open(path) as file:
             return file.readline(4096).strip()
+    except OSError:
+        return ""
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, errors="replace") as file:
+            return file.read(TEXT_MOST)
     except OSError:
         return ""
 

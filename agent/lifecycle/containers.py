@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agent.lifecycle import environment, life, specs
+from agent.lifecycle import environment, life, security, specs
 from agent.lifecycle.life import Action, ContainerLife, Note, Wait, Waiting, replace
 from agent.lifecycle.scene import Scene, Tried, container_path
 from agent.runtime.contract import ObservedContainer, State
@@ -94,10 +94,15 @@ def _create(
     if not memory.image_id:
         memory, action, more = _image(scene, container, memory)
         return Advance(memory, action, notes + more)
+    trouble = security.root_trouble(scene.pod, container, memory.image_user)
+    if trouble is not None:
+        if memory.waiting != trouble:
+            notes += (Note("Warning", "Failed", f"Error: {trouble.message}", container_path(scene.pod, container.name)),)
+        return Advance(replace(memory, waiting=trouble), None, notes)
     if scene.now.mono < memory.retry_at:
         return Advance(memory, Wait(memory.retry_at), notes)
     spec = specs.container(
-        scene.pod, container, attempt=scene.attempt(container.name), image=memory.image_id, env=env, host=scene.host
+        scene.pod, container, attempt=scene.attempt(container.name), image=memory.image_id, env=env, ip=sandbox.ip, host=scene.host
     )
     return Advance(memory, life.CreateContainer(sandbox.id, spec), notes)
 

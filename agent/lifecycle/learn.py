@@ -69,7 +69,8 @@ def _image(pod: pods.Pod, memory: PodLife, action: life.EnsureImage, *, outcome:
     mine, path = memory.of(action.container), container_path(pod, action.container)
     if not outcome.error:
         # Subtle: retry_s stays, or a container that cannot be created would be tried again each second for ever.
-        calm = replace(mine, image_id=outcome.value, waiting=None, pull_backoff_s=0.0, pull_until=0.0, retry_at=0.0)
+        calm = replace(mine, image_id=outcome.value, image_user=outcome.user)
+        calm = replace(calm, waiting=None, pull_backoff_s=0.0, pull_until=0.0, retry_at=0.0)
         text = (
             f'Container image "{action.image}" already present on machine'
             if outcome.kind == PRESENT

@@ -35,17 +35,21 @@ class Moment(msgspec.Struct, frozen=True):
 
 class Host(msgspec.Struct, frozen=True):
     """What a pod's life depends on besides the pod. configs: (kind, namespace, name) to the document, None when the master
-    says there is none; what has not arrived yet is missing. memory_bytes, cpu_milli: the node's allocatable."""
+    says there is none; what has not arrived yet is missing. memory_bytes, cpu_milli: the node's allocatable.
+    hosts: its own /etc/hosts; dns: its resolver."""
 
     node: str = ""
     addresses: tuple[str, ...] = ()
     log_root: str = "/var/log/pods"
     cgroup_root: str = ""
     volume_root: str = "/var/lib/kagent/pods"
+    profile_root: str = "/var/lib/kagent/seccomp"
     memory_root: str = "/run/kagent/pods"
     cpu_milli: int = 0
     memory_bytes: int = 0
     runtime: str = "containerd"
+    hosts: str = ""
+    dns: contract.Dns = contract.Dns()
     configs: Mapping[tuple[str, str, str], dict | None] = {}
 
 
@@ -70,10 +74,11 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class ContainerLife(msgspec.Struct, frozen=True):
-    """Of one container. image_id: the image for the next start, "" until looked for. judged_exit: the container id whose end
+    """Of one container. image_id, image_user: of the image for the next start, "" until looked for. judged_exit: the container id whose end
     has been answered with a back-off; start_failed: the one that the runtime refused to start. Times are `Moment.mono`."""
 
     image_id: str = ""
+    image_user: str = ""
     waiting: Waiting | None = None
     judged_exit: str = ""
     start_failed: str = ""
@@ -215,11 +220,12 @@ class Wait(Action):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of an action. value: an id, if it returns one. error, kind: the runtime's words and well-known reason.
+    """What came of an action. value: an id, if it returns one; user: an image's. error, kind: the runtime's words and well-known reason.
     retryable: the runtime was away or late, which says nothing about the pod. took_s: how long it took.
     unhooked: containers whose preStop hook failed."""
 
     value: str = ""
+    user: str = ""
     error: str = ""
     kind: str = ""
     retryable: bool = False

@@ -6,16 +6,16 @@ OOM score from the quality of service, log paths `NAMESPACE_NAME_UID/CONTAINER/A
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from agent.lifecycle import volumes
+from agent.lifecycle import names, security, volumes
 from agent.lifecycle.environment import expand
 from agent.lifecycle.life import Host
 from agent.runtime import contract
 from common.objects import pod as pods
 from common.objects import quantity
 
-HOSTNAME_MOST = 63
+ETC_HOSTS = "/etc/hosts"
 OOM_GUARANTEED = -997
 OOM_BEST_EFFORT = 1000
 
@@ -42,29 +42,24 @@ def sandbox(pod: pods.Pod, attempt: int, host: Host) -> contract.SandboxSpec:
         name=meta.name,
         uid=meta.uid,
         attempt=attempt,
-        hostname=(pod.spec.hostname or meta.name)[:HOSTNAME_MOST].rstrip("-."),
+        hostname=names.hostname(pod),
+        dns=names.dns(pod, host),
         log_directory=log_directory(pod, host),
         cgroup_parent=f"{host.cgroup_root}/pod{meta.uid}" if host.cgroup_root else "",
         host_network=pod.spec.host_network,
+        host_pid=pod.spec.host_pid,
+        host_ipc=pod.spec.host_ipc,
+        share_processes=pod.spec.share_process_namespace,
+        sysctls=security.sysctls(pod),
         labels=dict(meta.labels),
         annotations=dict(meta.annotations),
     )
 
 
-def _security(pod: pods.Pod, container: pods.Container) -> Mapping:
-    return {**(pod.spec.security_context or {}), **(container.security_context or {})}
-
-
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
 def container(
-    pod: pods.Pod, container: pods.Container, *, attempt: int, image: str, env: Mapping[str, str], host: Host
+    pod: pods.Pod, container: pods.Container, *, attempt: int, image: str, env: Mapping[str, str], ip: str, host: Host
 ) -> contract.ContainerSpec:
-    security = _security(pod, container)
-    path = container.termination_message_path
-    words = (contract.Mount(last_words(host.volume_root, pod, container.name, attempt), path),) if path else ()
+    files = tuple(_files(pod, container, attempt=attempt, ip=ip, host=host))
     return contract.ContainerSpec(
         name=container.name,
         attempt=attempt,
@@ -78,13 +73,21 @@ def container(
         tty=container.tty,
         stdin=container.stdin,
         stdin_once=container.stdin_once,
-        read_only_root=bool(security.get("readOnlyRootFilesystem")),
-        privileged=bool(security.get("privileged")),
-        run_as_user=_integer(security.get("runAsUser")),
-        run_as_group=_integer(security.get("runAsGroup")),
-        mounts=(*volumes.mounts(pod, container, host), *words),
-        last_words=words[0].host_path if words else "",
+        security=security.of(pod, container, profile_root=host.profile_root),
+        mounts=(*volumes.mounts(pod, container, host), *(contract.Mount(file.path, where) for file, where in files)),
+        files=tuple(file for file, _ in files),
     )
+
+
+def _files(pod: pods.Pod, container: pods.Container, *, attempt: int, ip: str, host: Host) -> Iterator[tuple[contract.HostFile, str]]:
+    """The files that are made for a container, and where it sees them."""
+    taken = {mount.mount_path for mount in container.volume_mounts}
+    hosts = names.hosts_file(pod, ip=ip, host=host)
+    if hosts is not None and ETC_HOSTS not in taken:
+        yield contract.HostFile(f"{host.volume_root}/{pod.metadata.uid}/etc-hosts", 0o644, hosts), ETC_HOSTS
+    words = container.termination_message_path
+    if words and words not in taken:
+        yield contract.HostFile(last_words(host.volume_root, pod, container.name, attempt), 0o666), words
 
 
 def limits(pod: pods.Pod, container: pods.Container, host: Host) -> contract.ResourceLimits:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 
-from agent.lifecycle import containers, environment, hooks, life, probing, specs, status, volumes
+from agent.lifecycle import containers, environment, hooks, life, probing, security, specs, status, volumes
 from agent.lifecycle.life import (
     Action,
     Host,
@@ -93,16 +93,24 @@ def _run(scene: Scene) -> Step:
     phase = status.final_phase(scene)
     if phase:
         return _end(_with(scene, replace(memory, finished=phase)), grace_s=_own_grace_s(pod), remove=False)
+    forbidden = security.forbidden_sysctl(pod)
+    if forbidden is not None:
+        return _fail(scene, forbidden, "Warning")
     deadline = _deadline(scene)
     if deadline is not None and scene.now.mono >= deadline:
-        memory = replace(memory, finished="Failed", ended_for=Waiting(DEADLINE_EXCEEDED, DEADLINE_WORDS))
-        forward = _end(_with(scene, memory), grace_s=_own_grace_s(pod), remove=False)
-        return replace(forward, notes=(Note("Normal", DEADLINE_EXCEEDED, DEADLINE_WORDS), *forward.notes))
+        return _fail(scene, Waiting(DEADLINE_EXCEEDED, DEADLINE_WORDS), "Normal")
     forward = _start(scene)
     if deadline is not None and (forward.action is None or isinstance(forward.action, Wait)):
         until = forward.action.until if forward.action is not None else deadline
         return replace(forward, action=Wait(min(until, deadline)))
     return forward
+
+
+def _fail(scene: Scene, why: Waiting, kind: str) -> Step:
+    """The pod is over, by the agent's own decision; kind: the event's type."""
+    memory = replace(scene.life, finished="Failed", ended_for=why)
+    forward = _end(_with(scene, memory), grace_s=_own_grace_s(scene.pod), remove=False)
+    return replace(forward, notes=(Note(kind, why.reason, why.message), *forward.notes))
 
 
 def _deadline(scene: Scene) -> float | None:

@@ -12,15 +12,10 @@ from collections.abc import Iterator, Mapping
 from agent.lifecycle import volumes
 from agent.lifecycle.life import Note
 
-POD_FIELDS = (
-    "readinessGates", "dnsConfig", "hostAliases", "resourceClaims", "runtimeClassName", "imagePullSecrets",
-)  # fmt: skip
-POD_FLAGS = ("hostPID", "hostIPC", "shareProcessNamespace", "setHostnameAsFQDN")
+POD_FIELDS = ("readinessGates", "resourceClaims", "runtimeClassName", "imagePullSecrets")
 CONTAINER_FIELDS = ("volumeDevices",)
-POD_SECURITY = ("fsGroup", "supplementalGroups", "sysctls", "seLinuxOptions", "seccompProfile", "runAsNonRoot")
-CONTAINER_SECURITY = (
-    "capabilities", "allowPrivilegeEscalation", "runAsNonRoot", "seLinuxOptions", "seccompProfile", "appArmorProfile", "procMount",
-)  # fmt: skip
+POD_SECURITY = ("seLinuxOptions", "appArmorProfile", "supplementalGroupsPolicy")
+CONTAINER_SECURITY = ("seLinuxOptions", "appArmorProfile")
 
 
 def blocking(document: Mapping) -> list[str]:
@@ -37,7 +32,6 @@ def fields(document: Mapping) -> list[str]:
     """The fields that have no effect, as paths, in the order of the document's kind."""
     spec = _map(document.get("spec"))
     found = [f"spec.{name}" for name in POD_FIELDS if spec.get(name)]
-    found += [f"spec.{name}" for name in POD_FLAGS if spec.get(name)]
     found += [f"spec.securityContext.{name}" for name in POD_SECURITY if _map(spec.get("securityContext")).get(name)]
     for group in ("initContainers", "containers"):
         for container in _list(spec.get(group)):
@@ -53,7 +47,7 @@ def _container_fields(container: Mapping) -> Iterator[str]:
             yield name
     security = _map(container.get("securityContext"))
     for name in CONTAINER_SECURITY:
-        if security.get(name) or (name == "allowPrivilegeEscalation" and security.get(name) is False):
+        if security.get(name):
             yield f"securityContext.{name}"
     if any(port.get("hostPort") for port in _list(container.get("ports"))):
         yield "ports[*].hostPort"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from agent.lifecycle import environment
+from agent.lifecycle import environment, security
 from agent.lifecycle.life import Host, Waiting
 from agent.runtime.contract import Mount
 from common.objects import pod as pods
@@ -25,10 +25,11 @@ PROJECTED = ("configMap", "secret", "downwardAPI")
 
 
 class Volume(msgspec.Struct, frozen=True):
-    """name, path: in the pod and on the host."""
+    """name, path: in the pod and on the host. group: whose it is beside root's, if it is ours to give."""
 
     name: str
     path: str
+    group: int | None = None
 
 
 class EmptyDir(Volume):
@@ -100,7 +101,7 @@ def fingerprint(volumes: tuple[Volume, ...]) -> str:
     """Changes whenever something has to be done anew."""
     digest = hashlib.sha256(b"1")
     for volume in volumes:
-        digest.update(f"{type(volume).__name__} {volume.name} {volume.path}\n".encode())
+        digest.update(f"{type(volume).__name__} {volume.name} {volume.path} {volume.group}\n".encode())
         for path, content, mode in volume.files if isinstance(volume, Files) else ():
             digest.update(f"{path} {mode} {len(content)}\n".encode() + content)
     return digest.hexdigest()
@@ -110,11 +111,11 @@ def _entry(pod: pods.Pod, volume: Mapping, host: Host) -> Volume | Waiting:
     name = str(volume.get("name", ""))
     if volume.get("hostPath") is not None:
         ref = volume["hostPath"]
-        return HostPath(name, str(ref.get("path", "")), str(ref.get("type") or ""))
-    path = location(pod, volume, host)
+        return HostPath(name, str(ref.get("path", "")), type=str(ref.get("type") or ""))
+    path, group = location(pod, volume, host), security.fs_group(pod)
     sources = _sources(volume)
     if not sources:
-        return EmptyDir(name, path) if volume.get("projected") is None else Files(name, path)
+        return EmptyDir(name, path, group) if volume.get("projected") is None else Files(name, path, group)
     whole = volume.get("projected") or next((volume[kind] for kind in PROJECTED if volume.get(kind) is not None), {})
     mode = whole.get("defaultMode")
     files: dict[str, tuple[bytes, int]] = {}
@@ -123,7 +124,7 @@ def _entry(pod: pods.Pod, volume: Mapping, host: Host) -> Volume | Waiting:
         if isinstance(found, Waiting):
             return found
         files.update(found)
-    return Files(name, path, tuple((path, *files[path]) for path in sorted(files)))
+    return Files(name, path, group, tuple((path, *files[path]) for path in sorted(files)))
 
 
 def location(pod: pods.Pod, volume: Mapping, host: Host) -> str:

@@ -37,6 +37,7 @@ from agent.runtime.contract import (
     LABEL_POD_NAMESPACE,
     LABEL_POD_UID,
     ContainerSpec,
+    LocalImage,
     ObservedContainer,
     ObservedSandbox,
     RuntimeEvent,
@@ -159,15 +160,12 @@ class ContainerdRuntime:
         known = self._known.get(sandbox.id)
         if known is None:
             told, notes = sandbox.labels, sandbox.annotations
-            spec = SandboxSpec(
+            spec = labels.recall(
+                notes,
                 namespace=told.get(LABEL_POD_NAMESPACE, sandbox.metadata.namespace),
                 name=told.get(LABEL_POD_NAME, sandbox.metadata.name),
                 uid=sandbox.metadata.uid,
                 attempt=sandbox.metadata.attempt,
-                hostname=notes.get(labels.HOSTNAME, ""),
-                log_directory=notes.get(labels.LOG_DIRECTORY, ""),
-                cgroup_parent=notes.get(labels.CGROUP_PARENT, ""),
-                host_network=notes.get(labels.HOST_NETWORK) == "true",
             )
             known = self._known[sandbox.id] = _Known(spec)
             self._owners[sandbox.id] = sandbox.metadata.uid
@@ -229,15 +227,15 @@ class ContainerdRuntime:
 
     # Images.
 
-    async def image(self, image: str) -> str | None:
+    async def image(self, image: str) -> LocalImage | None:
         request = cri.ImageStatusRequest(image=cri.ImageSpec(image=image))
         try:
             response = await call(self._images.ImageStatus, request)
         except RuntimeFault:
             return None  # a name that cannot be parsed is no local image; the pull says what is wrong with it
-        return response.image.id or None
+        return convert.image(response.image)
 
-    async def pull(self, image: str) -> str:
+    async def pull(self, image: str) -> LocalImage:
         request = cri.PullImageRequest(image=cri.ImageSpec(image=image))
         try:
             response = await call(self._images.PullImage, request, timeout_s=PULL_S, kind="ErrImagePull")
@@ -245,7 +243,7 @@ class ContainerdRuntime:
             if "invalid reference format" in fault.message or "parse image reference" in fault.message:
                 raise RuntimeFault(fault.message, kind="InvalidImageName") from None
             raise
-        return response.image_ref
+        return await self.image(response.image_ref) or LocalImage(response.image_ref)
 
     # Sandboxes.
 

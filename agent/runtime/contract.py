@@ -37,6 +37,14 @@ class State(enum.Enum):
     EXITED = "exited"
 
 
+class Dns(msgspec.Struct, frozen=True):
+    """A resolver: addresses, domains, and options as resolv.conf has them."""
+
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
 class SandboxSpec(msgspec.Struct, frozen=True):
     namespace: str
     name: str
@@ -46,6 +54,11 @@ class SandboxSpec(msgspec.Struct, frozen=True):
     log_directory: str
     cgroup_parent: str = ""
     host_network: bool = False
+    host_pid: bool = False
+    host_ipc: bool = False
+    share_processes: bool = False
+    sysctls: dict[str, str] = {}
+    dns: Dns | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 
@@ -59,6 +72,29 @@ class ResourceLimits(msgspec.Struct, frozen=True):
     oom_score_adj: int = 0
 
 
+class Security(msgspec.Struct, frozen=True):
+    """What a container's processes are and may. groups: beside their own. add, drop: capabilities without `CAP_`, or ALL. seccomp:
+    RuntimeDefault, Unconfined, the path of a profile, or "" for what the runtime does by itself. unmasked: all of /proc is seen."""
+
+    privileged: bool = False
+    read_only_root: bool = False
+    user: int | None = None
+    group: int | None = None
+    groups: tuple[int, ...] = ()
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    no_new_privileges: bool = False
+    seccomp: str = ""
+    unmasked: bool = False
+
+
+class LocalImage(msgspec.Struct, frozen=True):
+    """user: whom it says to run as, by number or name, "" for nobody: that is root."""
+
+    id: str
+    user: str = ""
+
+
 class Mount(msgspec.Struct, frozen=True):
     """A file or folder of the host, seen in the container."""
 
@@ -67,9 +103,17 @@ class Mount(msgspec.Struct, frozen=True):
     read_only: bool = False
 
 
+class HostFile(msgspec.Struct, frozen=True):
+    """A file of the host that is there before a container which mounts it. content None: whatever it has, or nothing."""
+
+    path: str
+    mode: int
+    content: bytes | None = None
+
+
 class ContainerSpec(msgspec.Struct, frozen=True):
-    """log_path is relative to the sandbox' log_directory: `NAME/ATTEMPT.log`, CRI format. image is what `pull` or `image` returned.
-    last_words: the host's file among the mounts that takes the container's termination message, "" for none."""
+    """log_path is relative to the sandbox' log_directory: `NAME/ATTEMPT.log`, CRI format. image is the id that `pull` or `image` returned.
+    files: those of the mounts that are made for this container."""
 
     name: str
     attempt: int
@@ -83,13 +127,10 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     tty: bool = False
     stdin: bool = False
     stdin_once: bool = False
-    read_only_root: bool = False
-    privileged: bool = False
-    run_as_user: int | None = None
-    run_as_group: int | None = None
+    security: Security = Security()
     labels: dict[str, str] = {}
     mounts: tuple[Mount, ...] = ()
-    last_words: str = ""
+    files: tuple[HostFile, ...] = ()
 
 
 class ObservedContainer(msgspec.Struct, frozen=True):
@@ -194,11 +235,11 @@ class Runtime(Protocol):
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """Never ends by itself: it reconnects, and yields uid "" first and after each reconnection."""
 
-    async def image(self, image: str) -> str | None:
-        """The id of a local image by name, digest or id; None when it is not there."""
+    async def image(self, image: str) -> LocalImage | None:
+        """A local image by name, digest or id; None when it is not there."""
 
-    async def pull(self, image: str) -> str:
-        """Pull, and return the image's id. Raises RuntimeFault(kind="ErrImagePull" or "InvalidImageName")."""
+    async def pull(self, image: str) -> LocalImage:
+        """Pull it. Raises RuntimeFault(kind="ErrImagePull" or "InvalidImageName")."""
 
     async def create_sandbox(self, spec: SandboxSpec) -> str:
         """Create and start; returns its id. Called twice for the same (uid, attempt) it returns the first one's id."""

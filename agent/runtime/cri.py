@@ -6,21 +6,27 @@ ones of `container-runtime-interface-api`, version v1.
 
 from __future__ import annotations
 
+import msgspec
 from cri_api.v1 import api_pb2 as cri
 
 from agent.runtime import labels
-from agent.runtime.contract import ContainerSpec, ObservedContainer, ResourceLimits, RuntimeInfo, SandboxSpec, State
+from agent.runtime.contract import ContainerSpec, LocalImage, ObservedContainer, ResourceLimits, RuntimeInfo, SandboxSpec, State
 
 MASKED_PATHS = (
     "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
     "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
 )  # fmt: skip
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+SECCOMP = {"RuntimeDefault": cri.SecurityProfile.RuntimeDefault, "Unconfined": cri.SecurityProfile.Unconfined}
 STATES = {cri.CONTAINER_CREATED: State.CREATED, cri.CONTAINER_RUNNING: State.RUNNING, cri.CONTAINER_EXITED: State.EXITED}
 
 
-def namespaces(host_network: bool) -> cri.NamespaceOption:
-    return cri.NamespaceOption(network=cri.NODE if host_network else cri.POD, pid=cri.CONTAINER, ipc=cri.POD)
+def namespaces(spec: SandboxSpec) -> cri.NamespaceOption:
+    return cri.NamespaceOption(
+        network=cri.NODE if spec.host_network else cri.POD,
+        pid=cri.NODE if spec.host_pid else cri.POD if spec.share_processes else cri.CONTAINER,
+        ipc=cri.NODE if spec.host_ipc else cri.POD,
+    )
 
 
 def sandbox_config(spec: SandboxSpec, cluster: str) -> cri.PodSandboxConfig:
@@ -29,11 +35,13 @@ def sandbox_config(spec: SandboxSpec, cluster: str) -> cri.PodSandboxConfig:
         # A pod in the host's network has the host's name.
         hostname="" if spec.host_network else spec.hostname,
         log_directory=spec.log_directory,
+        dns_config=None if spec.dns is None else cri.DNSConfig(**msgspec.structs.asdict(spec.dns)),
         labels=labels.of_sandbox(spec, cluster),
         annotations=dict(spec.annotations),
         linux=cri.LinuxPodSandboxConfig(
             cgroup_parent=spec.cgroup_parent,
-            security_context=cri.LinuxSandboxSecurityContext(namespace_options=namespaces(spec.host_network)),
+            security_context=cri.LinuxSandboxSecurityContext(namespace_options=namespaces(spec)),
+            sysctls=spec.sysctls,
         ),
     )
 
@@ -69,19 +77,33 @@ def limits(resources: ResourceLimits) -> cri.LinuxContainerResources:
 
 
 def security(spec: ContainerSpec, sandbox: SandboxSpec) -> cri.LinuxContainerSecurityContext:
+    asked = spec.security
     context = cri.LinuxContainerSecurityContext(
-        namespace_options=namespaces(sandbox.host_network),
-        privileged=spec.privileged,
-        readonly_rootfs=spec.read_only_root,
+        namespace_options=namespaces(sandbox),
+        privileged=asked.privileged,
+        readonly_rootfs=asked.read_only_root,
+        supplemental_groups=asked.groups,
+        capabilities=cri.Capability(add_capabilities=asked.add, drop_capabilities=asked.drop),
+        no_new_privs=asked.no_new_privileges,
     )
-    if not spec.privileged:
+    if not asked.privileged and not asked.unmasked:
         context.masked_paths.extend(MASKED_PATHS)
         context.readonly_paths.extend(READONLY_PATHS)
-    if spec.run_as_user is not None:
-        context.run_as_user.value = spec.run_as_user
-    if spec.run_as_group is not None:
-        context.run_as_group.value = spec.run_as_group
+    if asked.user is not None:
+        context.run_as_user.value = asked.user
+    if asked.group is not None:
+        context.run_as_group.value = asked.group
+    if asked.seccomp:
+        kind = SECCOMP.get(asked.seccomp, cri.SecurityProfile.Localhost)
+        ref = asked.seccomp if kind == cri.SecurityProfile.Localhost else ""
+        context.seccomp.CopyFrom(cri.SecurityProfile(profile_type=kind, localhost_ref=ref))
     return context
+
+
+def image(found: cri.Image) -> LocalImage | None:
+    if not found.id:
+        return None
+    return LocalImage(found.id, str(found.uid.value) if found.HasField("uid") else found.username)
 
 
 def ended(status: cri.ContainerStatus) -> ObservedContainer:

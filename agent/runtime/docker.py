@@ -26,6 +26,7 @@ from agent.runtime.contract import (
     LABEL_CLUSTER,
     LABEL_POD_UID,
     ContainerSpec,
+    LocalImage,
     ObservedContainer,
     ObservedSandbox,
     RuntimeEvent,
@@ -137,16 +138,16 @@ class DockerRuntime:
 
     # Images.
 
-    async def image(self, image: str) -> str | None:
+    async def image(self, image: str) -> LocalImage | None:
         found = await self._engine.image(image)
-        return found["Id"] if found is not None else None
+        return LocalImage(found["Id"], ((found.get("Config") or {}).get("User") or "").partition(":")[0]) if found is not None else None
 
-    async def pull(self, image: str) -> str:
+    async def pull(self, image: str) -> LocalImage:
         await self._engine.pull(image)
         found = await self.image(image)
         if found is None:
             raise RuntimeFault(f'the image "{image}" was pulled and is not there', kind="ErrImagePull")
-        self._sight.image_changed(found)  # it may have a new name
+        self._sight.image_changed(found.id)  # it may have a new name
         return found
 
     # Sandboxes.
@@ -156,7 +157,7 @@ class DockerRuntime:
         kind = "CreatePodSandboxError"
         image = await self.image(self._settings.sandbox_image) or await self.pull(self._settings.sandbox_image)
         name = convert.name("POD", spec, spec.attempt)
-        config = convert.sandbox_config(spec, cluster=self._settings.cluster, image=image)
+        config = convert.sandbox_config(spec, cluster=self._settings.cluster, image=image.id)
         identity = await self._engine.create(name, config, kind=kind)
         if identity is None:
             document = await self._own(name, kind)

@@ -1,4 +1,4 @@
-"""Between our specs and the Engine API's documents. Pure conversion.
+"""Between our specs and the Engine API's documents. Conversion only; but a seccomp profile is read.
 
 Owns what a pod is in Docker's terms: a pause container with a network namespace that nothing is connected to (the agent does that, by
 CNI) and containers that join its network and IPC; their names, which are unique on an engine and so make creation idempotent; and what
@@ -8,10 +8,11 @@ of Docker's states, texts and times is what in ours. The json-file log driver is
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 from agent.runtime import labels
-from agent.runtime.contract import LABEL_ATTEMPT, LABEL_CONTAINER, ContainerSpec, ObservedContainer, SandboxSpec, State
+from agent.runtime.contract import LABEL_ATTEMPT, LABEL_CONTAINER, ContainerSpec, ObservedContainer, SandboxSpec, Security, State
 from common.clock import parse_rfc3339
 
 Document = dict[str, Any]
@@ -43,16 +44,25 @@ def sandbox_config(spec: SandboxSpec, *, cluster: str, image: str) -> Document:
         "Labels": {**labels.of_sandbox(spec, cluster), **own},
         "HostConfig": {
             "NetworkMode": "host" if spec.host_network else "none",
-            "IpcMode": "shareable",
+            "IpcMode": "host" if spec.host_ipc else "shareable",
             "LogConfig": NO_LOGS,
             "RestartPolicy": {"Name": "no"},
             **({"CgroupParent": spec.cgroup_parent} if spec.cgroup_parent else {}),
             **({"UTSMode": "host"} if spec.host_network else {}),
+            **({"PidMode": "host"} if spec.host_pid else {}),
+            **({"Sysctls": spec.sysctls} if spec.sysctls else {}),
+            **_dns(spec),
         },
     }
     if not spec.host_network:
         config["Hostname"] = spec.hostname
     return config
+
+
+def _dns(spec: SandboxSpec) -> Document:
+    if spec.dns is None:
+        return {}
+    return {"Dns": list(spec.dns.servers), "DnsSearch": list(spec.dns.searches), "DnsOptions": list(spec.dns.options)}
 
 
 def container_config(spec: ContainerSpec, sandbox: SandboxSpec, *, cluster: str, sandbox_id: str, least_oom_score_adj: int) -> Document:
@@ -80,11 +90,10 @@ def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, 
     resources = spec.resources
     config: Document = {
         "NetworkMode": f"container:{sandbox_id}",
-        "IpcMode": f"container:{sandbox_id}",
+        "IpcMode": "host" if sandbox.host_ipc else f"container:{sandbox_id}",
         "LogConfig": LOGS,
         "RestartPolicy": {"Name": "no"},
-        "Privileged": spec.privileged,
-        "ReadonlyRootfs": spec.read_only_root,
+        **_security(spec.security),
         "CpuShares": labels.cpu_shares(resources.cpu_request_milli),
         "OomScoreAdj": max(resources.oom_score_adj, least_oom_score_adj),
         "Mounts": [
@@ -100,29 +109,48 @@ def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, 
         config["CgroupParent"] = sandbox.cgroup_parent
     if sandbox.host_network:
         config["UTSMode"] = "host"
+    if sandbox.host_pid or sandbox.share_processes:
+        config["PidMode"] = "host" if sandbox.host_pid else f"container:{sandbox_id}"
+    return config
+
+
+def _security(asked: Security) -> Document:
+    """Raises ValueError for a seccomp profile that cannot be read: Docker wants its text."""
+    options = ["no-new-privileges:true"] if asked.no_new_privileges else []
+    if asked.seccomp == "Unconfined":
+        options.append("seccomp=unconfined")
+    elif asked.seccomp.startswith("/"):
+        try:
+            options.append(f"seccomp={Path(asked.seccomp).read_text()}")
+        except OSError as error:
+            raise ValueError(f'cannot load seccomp profile "{asked.seccomp}": {error.strerror}') from None
+    config: Document = {
+        "Privileged": asked.privileged, "ReadonlyRootfs": asked.read_only_root, "CapAdd": list(asked.add), "CapDrop": list(asked.drop),
+        "GroupAdd": [str(group) for group in asked.groups], "SecurityOpt": options,
+    }  # fmt: skip
+    if asked.unmasked:
+        config |= {"MaskedPaths": [], "ReadonlyPaths": []}
     return config
 
 
 def user(spec: ContainerSpec) -> str:
     """Raises ValueError for a group without a user, which the kubelet refuses too."""
-    if spec.run_as_user is None:
-        if spec.run_as_group is not None:
+    asked = spec.security
+    if asked.user is None:
+        if asked.group is not None:
             raise ValueError("runAsGroup specified without runAsUser")
         return ""
-    return f"{spec.run_as_user}:{spec.run_as_group}" if spec.run_as_group is not None else str(spec.run_as_user)
+    return f"{asked.user}:{asked.group}" if asked.group is not None else str(asked.user)
 
 
 def sandbox_spec(told: dict[str, str]) -> SandboxSpec:
     """Enough of it to make containers, from the labels."""
-    return SandboxSpec(
+    return labels.recall(
+        told,
         namespace=told.get(labels.LABEL_POD_NAMESPACE, ""),
         name=told.get(labels.LABEL_POD_NAME, ""),
         uid=told.get(labels.LABEL_POD_UID, ""),
         attempt=number(told.get(LABEL_ATTEMPT, "")),
-        hostname=told.get(labels.HOSTNAME, ""),
-        log_directory=told.get(labels.LOG_DIRECTORY, ""),
-        cgroup_parent=told.get(labels.CGROUP_PARENT, ""),
-        host_network=told.get(labels.HOST_NETWORK) == "true",
     )
 
 

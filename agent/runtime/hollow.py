@@ -17,6 +17,7 @@ from agent.runtime import hollow_program
 from agent.runtime.contract import (
     ContainerSpec,
     Ends,
+    LocalImage,
     ObservedSandbox,
     Ran,
     RuntimeEvent,
@@ -43,6 +44,8 @@ from common.version import VERSION
 
 OPERATION_TIMEOUT_S = 120.0
 NO_PROCESSES = "the pod runs on a hollow node, whose containers are played in memory: there is no process or port to reach"
+IMAGE_USER = "1000"
+"""Hollow containers harm nobody, whoever they run as."""
 MISSING_IMAGES = ("missing", "nonexistent", "no-such", "does-not-exist")
 
 Hook = Callable[[str, str], Awaitable[None]]
@@ -116,18 +119,18 @@ class HollowRuntime:
         finally:
             self.world.listeners.remove(listener)
 
-    async def image(self, image: str) -> str | None:
+    async def image(self, image: str) -> LocalImage | None:
         await self._before("image", image)
-        return self.world.images.get(image)
+        return LocalImage(self.world.images[image], IMAGE_USER) if image in self.world.images else None
 
-    async def pull(self, image: str) -> str:
+    async def pull(self, image: str) -> LocalImage:
         await self._before("pull", image, self.delays.pull_s)
         if not image or image != image.strip() or any(c.isspace() or c.isupper() for c in image.partition(":")[0]):
             raise RuntimeFault(f'Failed to apply default image tag "{image}": couldn\'t parse image reference', kind="InvalidImageName")
         if any(word in image for word in MISSING_IMAGES):
             raise RuntimeFault(f'failed to pull and unpack image "{image}": not found', kind="ErrImagePull")
         self.world.images[image] = IMAGE_ID + image
-        return self.world.images[image]
+        return LocalImage(self.world.images[image], IMAGE_USER)
 
     async def create_sandbox(self, spec: SandboxSpec) -> str:
         await self._before("create_sandbox", spec.uid, self.delays.sandbox_s)

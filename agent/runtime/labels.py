@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from agent.runtime.contract import (
@@ -25,6 +26,9 @@ from agent.runtime.contract import (
 LOG_DIRECTORY = "steersman.io/log-directory"
 CGROUP_PARENT = "steersman.io/cgroup-parent"
 HOST_NETWORK = "steersman.io/host-network"
+HOST_PID = "steersman.io/host-pid"
+HOST_IPC = "steersman.io/host-ipc"
+SHARE_PROCESSES = "steersman.io/share-processes"
 HOSTNAME = "steersman.io/hostname"
 """On our sandboxes: what the runtime does not give back and a restarted agent needs."""
 
@@ -40,8 +44,32 @@ def notes(spec: SandboxSpec) -> dict[str, str]:
         LOG_DIRECTORY: spec.log_directory,
         CGROUP_PARENT: spec.cgroup_parent,
         HOSTNAME: spec.hostname,
-        HOST_NETWORK: "true" if spec.host_network else "false",
+        HOST_NETWORK: _flag(spec.host_network),
+        HOST_PID: _flag(spec.host_pid),
+        HOST_IPC: _flag(spec.host_ipc),
+        SHARE_PROCESSES: _flag(spec.share_processes),
     }
+
+
+def recall(told: Mapping[str, str], *, namespace: str, name: str, uid: str, attempt: int) -> SandboxSpec:
+    """From `notes`: enough of a sandbox to make containers in it."""
+    return SandboxSpec(
+        namespace=namespace,
+        name=name,
+        uid=uid,
+        attempt=attempt,
+        hostname=told.get(HOSTNAME, ""),
+        log_directory=told.get(LOG_DIRECTORY, ""),
+        cgroup_parent=told.get(CGROUP_PARENT, ""),
+        host_network=told.get(HOST_NETWORK) == _flag(True),
+        host_pid=told.get(HOST_PID) == _flag(True),
+        host_ipc=told.get(HOST_IPC) == _flag(True),
+        share_processes=told.get(SHARE_PROCESSES) == _flag(True),
+    )
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def of_sandbox(spec: SandboxSpec, cluster: str) -> dict[str, str]:

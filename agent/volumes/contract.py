@@ -8,12 +8,16 @@ from __future__ import annotations
 from typing import Protocol
 
 from agent.lifecycle.volumes import Volume
+from agent.runtime.contract import HostFile
 
 
 class Volumes(Protocol):
     def prepare(self, volumes: tuple[Volume, ...]) -> None:
         """Make them, or bring their files up to date; what is so already is not touched. Short, and does not block for long.
         Raises RuntimeFault(kind="FailedMount") with words for people."""
+
+    def prepare_files(self, files: tuple[HostFile, ...]) -> None:
+        """Files that containers mount by themselves. Idempotent. Raises OSError."""
 
     def discard(self, uid: str) -> None:
         """All volumes of that pod. Idempotent; never raises."""

@@ -16,12 +16,14 @@ import shutil
 from pathlib import Path
 
 from agent.lifecycle.volumes import EmptyDir, Files, HostPath, Volume
-from agent.runtime.contract import RuntimeFault
+from agent.runtime.contract import HostFile, RuntimeFault
 from common.clock import Rng
 
 log = logging.getLogger(__name__)
 
 DATA = "..data"
+GROUP_READS = 0o440
+"""What the kubelet adds to the mode of files that belong to a pod's fsGroup."""
 
 
 class FolderVolumes:
@@ -38,6 +40,17 @@ class FolderVolumes:
             except OSError as error:
                 words = f'MountVolume.SetUp failed for volume "{volume.name}" : {error.strerror}: {error.filename}'
                 raise RuntimeFault(words, kind="FailedMount") from None
+
+    def prepare_files(self, files: tuple[HostFile, ...]) -> None:
+        for file in files:
+            path = Path(file.path)
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            # Written in place: a file that is mounted already is seen by its inode.
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb") as handle:
+                os.fchmod(handle.fileno(), file.mode)
+                if file.content is not None:
+                    handle.truncate()
+                    handle.write(file.content)
 
     def discard(self, uid: str) -> None:
         if not uid or "/" in uid or uid.startswith("."):
@@ -58,12 +71,17 @@ class FolderVolumes:
             if not path.exists():
                 path.mkdir()
                 path.chmod(0o777)
+                if volume.group is not None:
+                    os.chown(path, -1, volume.group)
+                    path.chmod(0o2777)  # what is made in it belongs to the group, too
         elif isinstance(volume, Files):
             path.mkdir(mode=0o755, exist_ok=True)
-            self._fill(path, volume.files)
+            self._fill(path, volume.files, volume.group)
 
-    def _fill(self, folder: Path, files: tuple[tuple[str, bytes, int], ...]) -> None:
+    def _fill(self, folder: Path, files: tuple[tuple[str, bytes, int], ...], group: int | None) -> None:
         current = folder / DATA
+        if group is not None:
+            files = tuple((path, content, mode | GROUP_READS) for path, content, mode in files)
         if current.exists() and _content(current) == {path: (content, mode) for path, content, mode in files}:
             return
         fresh = folder / f"..{self._rng.suffix(10)}"
@@ -73,6 +91,8 @@ class FolderVolumes:
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content)
+                if group is not None:
+                    os.fchown(file.fileno(), -1, group)
             target.chmod(mode & 0o777)
         old = os.readlink(current) if current.is_symlink() else ""
         link = folder / f"{fresh.name}.link"

@@ -99,7 +99,15 @@ class PodSpec(meta.View):
     scheduler_name: str = "default-scheduler"
     priority: int = 0
     host_network: bool = False
+    host_pid: bool = msgspec.field(name="hostPID", default=False)
+    host_ipc: bool = msgspec.field(name="hostIPC", default=False)
+    share_process_namespace: bool = False
     hostname: str = ""
+    subdomain: str = ""
+    set_hostname_as_fqdn: bool = msgspec.field(name="setHostnameAsFQDN", default=False)
+    host_aliases: tuple[dict, ...] = ()
+    dns_policy: str = "ClusterFirst"
+    dns_config: dict | None = None
     service_account_name: str = ""
     volumes: tuple[dict, ...] = ()
     affinity: dict | None = None

@@ -12,6 +12,8 @@ from agent.last_words import LastWords
 from agent.lifecycle import specs
 from agent.lifecycle.life import Host
 from agent.runtime.contract import ObservedSandbox, State
+from agent.volumes.folders import FolderVolumes
+from common.clock import SystemRng
 from tests.agent import pods
 from tests.agent.test_lifecycle import ran
 
@@ -23,8 +25,9 @@ class Bench:
         self.words = LastWords(str(folder / "pods"), str(folder / "logs"))
         self.pod = pods.view(pods.document(containers=[pods.container("app", **container)]))
         host = Host(volume_root=str(folder / "pods"), log_root=str(folder / "logs"))
-        self.spec = specs.container(self.pod, self.pod.spec.containers[0], attempt=0, image="i", env={}, host=host)
-        self.words.prepare(self.spec)
+        self.spec = specs.container(self.pod, self.pod.spec.containers[0], attempt=0, image="i", env={}, ip="10.0.0.5", host=host)
+        self.path = self.spec.files[-1].path
+        FolderVolumes(str(folder / "pods"), str(folder / "memory"), SystemRng()).prepare_files(self.spec.files)
         self.log = folder / "logs" / "default_web_uid-web" / "app" / "0.log"
         self.log.parent.mkdir(parents=True)
 
@@ -36,7 +39,7 @@ class Bench:
 def test_the_file_is_mounted_where_the_pod_says_and_anybody_may_write_it(tmp_path: Path) -> None:
     bench = Bench(tmp_path, terminationMessagePath="/run/last")
     mount = bench.spec.mounts[-1]
-    assert (mount.host_path, mount.container_path, mount.read_only) == (bench.spec.last_words, "/run/last", False)
+    assert (mount.host_path, mount.container_path, mount.read_only) == (bench.path, "/run/last", False)
     assert Path(mount.host_path).stat().st_mode & 0o777 == 0o666
 
 
@@ -55,7 +58,7 @@ def test_the_file_is_mounted_where_the_pod_says_and_anybody_may_write_it(tmp_pat
 )
 def test_what_is_read(tmp_path: Path, policy: str, written: bytes, log: bytes, code: int, expected: str) -> None:
     bench = Bench(tmp_path, terminationMessagePolicy=policy)
-    Path(bench.spec.last_words).write_bytes(written)
+    Path(bench.path).write_bytes(written)
     bench.log.write_bytes(log)
     assert bench.read(code)[-len(expected) or None:] == expected
     assert len(bench.read(code)) <= 4096
@@ -63,7 +66,7 @@ def test_what_is_read(tmp_path: Path, policy: str, written: bytes, log: bytes, c
 
 def test_what_is_no_plain_file_is_not_read(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    path = Path(bench.spec.last_words)
+    path = Path(bench.path)
     path.unlink()
     (tmp_path / "secret").write_text("of the host")
     path.symlink_to(tmp_path / "secret")
@@ -78,5 +81,5 @@ def test_what_is_no_plain_file_is_not_read(tmp_path: Path) -> None:
 def test_none_is_wished(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     container = msgspec.structs.replace(bench.pod.spec.containers[0], termination_message_path="")
-    spec = specs.container(bench.pod, container, attempt=0, image="i", env={}, host=Host())
-    assert spec.mounts == () and spec.last_words == ""
+    spec = specs.container(bench.pod, container, attempt=0, image="i", env={}, ip="10.0.0.5", host=Host())
+    assert [mount.container_path for mount in spec.mounts] == ["/etc/hosts"]

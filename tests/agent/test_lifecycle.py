@@ -215,7 +215,9 @@ def test_a_runtime_that_is_away_says_nothing_about_the_pod() -> None:
 
 
 def test_a_refused_container_waits_with_its_reason() -> None:
-    action = life.CreateContainer("s0", specs.container(pods.view(PLAIN), pods.view(PLAIN).spec.containers[0], attempt=0, image="x", env={}, host=HOST))
+    plain = pods.view(PLAIN)
+    spec = specs.container(plain, plain.spec.containers[0], attempt=0, image="x", env={}, ip="10.0.0.5", host=HOST)
+    action = life.CreateContainer("s0", spec)
     memory, notes = learned(action, Outcome(error="no space left", kind="CreateContainerError"))
     assert memory.of("app").waiting == Waiting("CreateContainerError", "no space left")
     assert notes == ["Warning Failed: Error: no space left"]
@@ -294,7 +296,7 @@ def test_unsupported_fields_are_named() -> None:
     made = pods.document(
         runtimeClassName="gvisor",
         volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "x"}}, {"name": "kube-api-access-x", "projected": {}}],
-        containers=[pods.container("app", securityContext={"capabilities": {"add": ["NET_ADMIN"]}})],
+        containers=[pods.container("app", securityContext={"appArmorProfile": {"type": "Localhost"}})],
     )
     assert unsupported.blocking(made) == ["spec.volumes[data].persistentVolumeClaim"]
-    assert unsupported.fields(made) == ["spec.runtimeClassName", "spec.containers{app}.securityContext.capabilities"]
+    assert unsupported.fields(made) == ["spec.runtimeClassName", "spec.containers{app}.securityContext.appArmorProfile"]

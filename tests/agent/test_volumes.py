@@ -122,7 +122,7 @@ def folders(tmp_path: Path) -> FolderVolumes:
 
 def made_of(tmp_path: Path, **content: str) -> volumes.Files:
     entries = tuple((name.replace("__", "/"), text.encode(), 0o640) for name, text in content.items())
-    return volumes.Files("v", str(tmp_path / "disk" / "uid-web" / "volumes" / "v"), entries)
+    return volumes.Files("v", str(tmp_path / "disk" / "uid-web" / "volumes" / "v"), files=entries)
 
 
 def test_files_change_all_at_once(tmp_path: Path, folders: FolderVolumes) -> None:
@@ -144,7 +144,7 @@ def test_a_pods_volumes_go_with_it_and_nothing_else(tmp_path: Path, folders: Fol
     other.mkdir()
     (other / "keep").write_text("kept")
     empty = volumes.EmptyDir("e", str(tmp_path / "memory" / "uid-web" / "volumes" / "e"))
-    folders.prepare((made_of(tmp_path, a="1"), empty, volumes.HostPath("h", str(other), "Directory")))
+    folders.prepare((made_of(tmp_path, a="1"), empty, volumes.HostPath("h", str(other), type="Directory")))
     Path(empty.path, "link").symlink_to(other)
     assert Path(empty.path).stat().st_mode & 0o777 == 0o777
     folders.discard("uid-web")
@@ -156,10 +156,28 @@ def test_a_pods_volumes_go_with_it_and_nothing_else(tmp_path: Path, folders: Fol
 
 def test_a_hostpath_of_the_wrong_type_is_told(tmp_path: Path, folders: FolderVolumes) -> None:
     with pytest.raises(RuntimeFault, match="hostPath type check failed"):
-        folders.prepare((volumes.HostPath("h", str(tmp_path / "absent"), "Directory"),))
-    folders.prepare((volumes.HostPath("h", str(tmp_path / "made"), "DirectoryOrCreate"),))
+        folders.prepare((volumes.HostPath("h", str(tmp_path / "absent"), type="Directory"),))
+    folders.prepare((volumes.HostPath("h", str(tmp_path / "made"), type="DirectoryOrCreate"),))
     assert (tmp_path / "made").is_dir()
 
 
 def test_secret_content_is_not_shown() -> None:
     assert "sesame" not in repr(planned(secret={"secretName": "keys"}))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it gives files to a group")
+def test_a_pods_own_volumes_belong_to_its_fs_group(tmp_path: Path) -> None:
+    folders = FolderVolumes(str(tmp_path / "disk"), str(tmp_path / "memory"), SeededRng(1))
+    made = pods.view(pods.document(
+        securityContext={"fsGroup": 4242},
+        volumes=[{"name": "data", "emptyDir": {}}, {"name": "conf", "configMap": {"name": "c", "defaultMode": 0o600}}],
+    ))  # fmt: skip
+    host = Host(volume_root=str(tmp_path / "disk"), memory_root=str(tmp_path / "memory"),
+                configs={("ConfigMap", "default", "c"): {"data": {"key": "value"}}})  # fmt: skip
+    plan = volumes.plan(made, host)
+    assert isinstance(plan, tuple)
+    for _ in range(2):
+        folders.prepare(plan)
+    data, key = (tmp_path / "disk" / "uid-web" / "volumes" / name for name in ("data", "conf/key"))
+    assert (data.stat().st_gid, data.stat().st_mode & 0o7777) == (4242, 0o2777)
+    assert (key.stat().st_gid, key.stat().st_mode & 0o777) == (4242, 0o640)

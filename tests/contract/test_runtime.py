@@ -50,7 +50,7 @@ class Bench:
 
     async def container(self, *command: str, name: str = "app", attempt: int = 0, **changes: object) -> ContainerSpec:
         image = await self.runtime.image(IMAGE) or await self.runtime.pull(IMAGE)
-        values = {"name": name, "attempt": attempt, "image": image, "command": command, "log_path": f"{name}/{attempt}.log"}
+        values = {"name": name, "attempt": attempt, "image": image.id, "command": command, "log_path": f"{name}/{attempt}.log"}
         return ContainerSpec(**{**values, **changes})
 
     async def run(self, *command: str, **changes: object) -> tuple[str, str]:

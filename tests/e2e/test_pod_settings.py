@@ -1,0 +1,74 @@
+"""What a pod says about its processes, its names and its files, as a user sees it from inside with the real kubectl."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.cluster import Cluster
+from tests.e2e.test_workloads import BUSYBOX, pod
+
+HARDENED = {
+    "runAsNonRoot": True, "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}  # fmt: skip
+
+
+def waiting(cluster: Cluster, name: str) -> dict:
+    statuses = cluster.json("get", "pod", name)["status"].get("containerStatuses") or [{}]
+    return statuses[0].get("state", {}).get("waiting", {})
+
+
+@pytest.mark.real
+def test_a_hardened_pod_runs_as_it_was_told(cluster: Cluster) -> None:
+    """The securityContext that most charts ask for."""
+    document = pod(
+        "hard", securityContext={"runAsUser": 1000, "runAsGroup": 3000, "fsGroup": 2000, "supplementalGroups": [4000]},
+        volumes=[{"name": "data", "emptyDir": {}}],
+    )  # fmt: skip
+    document["spec"]["containers"][0] |= {"securityContext": HARDENED, "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    cluster.apply(document)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/hard", "--timeout=30s")
+    look = "id -u; id -g; id -G; grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/1/status; touch /x 2>&1; echo mine >/data/file; stat -c '%g' /data/file"
+    lines = cluster.kubectl("exec", "hard", "--", "sh", "-c", look).splitlines()
+    assert lines[:2] == ["1000", "3000"] and set(lines[2].split()) == {"3000", "2000", "4000"}
+    assert [line.split()[1] for line in lines[3:6]] == ["0000000000000000", "1", "2"]
+    assert "Read-only file system" in lines[6] and lines[7] == "2000"
+    assert "UnsupportedFeature" not in cluster.kubectl("events", "--for", "pod/hard")
+
+
+@pytest.mark.real
+def test_an_image_of_root_does_not_run_where_root_may_not(cluster: Cluster) -> None:
+    cluster.apply(pod("root", securityContext={"runAsNonRoot": True}))
+    cluster.until(lambda: waiting(cluster, "root").get("reason") == "CreateContainerConfigError", "the refusal")
+    assert "container has runAsNonRoot and image will run as root" in waiting(cluster, "root")["message"]
+    assert "CreateContainerConfigError" in cluster.kubectl("get", "pod", "root")
+
+
+def test_a_sysctl_of_the_host_is_refused(cluster: Cluster) -> None:
+    cluster.apply(pod("kernel", securityContext={"sysctls": [{"name": "kernel.msgmax", "value": "65536"}]}))
+    cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/kernel", "--timeout=30s")
+    status = cluster.json("get", "pod", "kernel")["status"]
+    assert (status["reason"], status["message"]) == ("SysctlForbidden", 'forbidden sysctl: "kernel.msgmax" not allowlisted')
+
+
+@pytest.mark.real
+def test_a_pod_has_the_names_it_asked_for(cluster: Cluster) -> None:
+    cluster.apply(pod(
+        "named", hostname="db", subdomain="inner", hostAliases=[{"ip": "192.0.2.7", "hostnames": ["shop.local", "shop"]}],
+        dnsPolicy="None", dnsConfig={"nameservers": ["192.0.2.53"], "searches": ["corp.example"], "options": [{"name": "ndots", "value": "2"}]},
+    ))  # fmt: skip
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/named", "--timeout=30s")
+    said = cluster.kubectl("exec", "named", "--", "sh", "-c", "hostname; cat /etc/hosts /etc/resolv.conf")
+    address = cluster.json("get", "pod", "named")["status"]["podIP"]
+    assert said.splitlines()[0] == "db"
+    assert f"{address}\tdb.inner.{cluster.namespace}.svc.cluster.local\tdb\n" in said and "192.0.2.7\tshop.local\tshop\n" in said
+    assert {"nameserver 192.0.2.53", "search corp.example", "options ndots:2"} <= set(said.splitlines())
+
+
+@pytest.mark.real
+def test_containers_that_share_their_processes_see_one_another(cluster: Cluster) -> None:
+    document = pod("shared", shareProcessNamespace=True)
+    document["spec"]["containers"].append({"name": "side", "image": BUSYBOX, "command": ["sleep", "4321"]})
+    cluster.apply(document)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/shared", "--timeout=30s")
+    assert "sleep 4321" in cluster.kubectl("exec", "shared", "-c", "main", "--", "ps")
