@@ -1,20 +1,15 @@
 """Documents about the API itself: discovery, OpenAPI, version; and the health checks.
 
-Owns their paths, caching headers and forms; the discovery and OpenAPI documents are generated in `master.api`. OpenAPI
-documents are megabytes of JSON: each is compressed once, kept so, and named by a hash of its content, by which clients cache.
+Owns their paths and forms; the discovery documents are generated in `master.api`, and OpenAPI's have a module of their own.
 
     /api /apis /apis/G /api/v1 /apis/G/V      discovery; /api and /apis aggregated when asked for by Accept
-    /openapi/v3 /openapi/v3/PATH               index and documents
-    /openapi/v2                                a title and no schemas, see OPENAPI_V2
+    /openapi/v3 /openapi/v3/PATH /openapi/v2   `openapi.py`
     /version /livez /readyz /healthz           open to everybody
     /.well-known/openid-configuration, /openid/v1/jwks    by which others check ServiceAccounts' tokens
 """
 
 from __future__ import annotations
 
-import asyncio
-import gzip
-import hashlib
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -24,20 +19,15 @@ from aiohttp import hdrs, web
 
 from common import version
 from common.errors import MethodNotAllowed, NotFound
-from master.api import discovery, openapi
+from master.api import discovery
 from master.api.access.tokens import TokenAuthority
 from master.api.catalog import Catalog
-from master.rest import negotiate, query, reply, routes
+from master.rest import negotiate, openapi, query, reply, routes
+from master.rest.openapi import OpenApi
 from master.rest.verbs import NOT_ALLOWED
 
 OPEN_TO_ALL = frozenset(("livez", "readyz", "healthz", "version"))
 NO_PAGE = "404 page not found\n"
-
-PROTO_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-OPENAPI_V2 = b"\x0a\x032.0" + b"\x12\x19" + b"\x0a\x0aKubernetes" + b"\x12\x0bunversioned"
-"""The gnostic Document{swagger, info{title, version}} in protobuf. kubectl asks for version 2 when it is given a List (and 1.27 and
-1.28 always), to validate in the client what the server validates anyway; where it finds no schema it leaves that to the server.
-Subtle: clients ask for this type with an `@` in it, which is not allowed in a media type and breaks them in an answer."""
 
 Check = Callable[[], str]
 """A health check: "" when all is well, else what is wrong (for the log, not for callers)."""
@@ -68,7 +58,7 @@ class Documents:
         self._catalog = catalog
         self._address = address
         self._checks = {"livez": live, "healthz": live, "readyz": ready}
-        self._openapi: dict[tuple[int, str], tuple[str, bytes]] = {}
+        self._openapi = OpenApi(catalog)
 
     async def answer(self, request: web.BaseRequest, parts: list[str]) -> web.Response | None:
         """None when the path names no document of ours."""
@@ -77,10 +67,8 @@ class Documents:
             return self._health(request, parts)
         if head == "version" and len(parts) == 1:
             return await self._json(request, VERSION)
-        if parts == ["openapi", "v2"]:
-            return self._openapi_v2(request)
-        if head == "openapi" and parts[1:2] == ["v3"]:
-            return await self._openapi_v3(request, "/".join(parts[2:]))
+        if head in openapi.HEADS:
+            return await self._openapi.answer(request, parts)
         if head in ("api", "apis"):
             return await self._discovery(request, parts)
         if self._authority is not None and parts == [".well-known", "openid-configuration"]:
@@ -113,39 +101,6 @@ class Documents:
         if found is None:
             raise NotFound(routes.NOT_SERVED)
         return await self._json(request, found)
-
-    # OpenAPI.
-
-    def _openapi_v2(self, request: web.BaseRequest) -> web.Response:
-        if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(NOT_ALLOWED)
-        if "protobuf" in request.headers.get(hdrs.ACCEPT, ""):
-            return web.Response(body=OPENAPI_V2, headers={hdrs.CONTENT_TYPE: PROTO_V2, hdrs.SERVER: "steersman"})
-        empty = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": "unversioned"}, "paths": {}, "definitions": {}}
-        return web.Response(body=msgspec.json.encode(empty), headers={hdrs.CONTENT_TYPE: "application/json", hdrs.SERVER: "steersman"})
-
-    async def _openapi_v3(self, request: web.BaseRequest, path: str) -> web.Response:
-        if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(NOT_ALLOWED)
-        generation = self._catalog.generation
-        known = self._openapi.get((generation, path))
-        if known is None:
-            content = openapi.document(self._catalog, path) if path else openapi.index(self._catalog)
-            if content is None:
-                return reply.plain(NO_PAGE, code=404)
-            packed = await asyncio.to_thread(gzip.compress, content, 6, mtime=0)
-            self._openapi = {key: kept for key, kept in self._openapi.items() if key[0] == generation}
-            known = self._openapi[generation, path] = (f'"{hashlib.sha256(content).hexdigest()[:32].upper()}"', packed)
-        etag, packed = known
-        headers = {hdrs.CONTENT_TYPE: "application/json", hdrs.ETAG: etag, hdrs.VARY: "Accept-Encoding, Accept", hdrs.SERVER: "steersman"}
-        if path and request.query.get("hash"):
-            headers[hdrs.CACHE_CONTROL] = "public, immutable"
-        if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
-            return web.Response(status=304, headers=headers)
-        if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
-            headers[hdrs.CONTENT_ENCODING] = "gzip"
-            return web.Response(body=packed, headers=headers)
-        return web.Response(body=await asyncio.to_thread(gzip.decompress, packed), headers=headers)
 
     # Health.
 

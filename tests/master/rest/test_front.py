@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from common.aio.tasks import TaskGroup
 from common.clock import SystemClock
 from common.errors import BadRequest, Unavailable
 from master import pki
@@ -166,6 +167,41 @@ def test_openapi_is_cached_by_its_content() -> None:
         assert (await server.ask("GET", where, Accept_Encoding="identity"))[1] == document
         assert (await server.ask("GET", where, If_None_Match=headers["ETag"]))[0] == 304
         assert (await server.ask("GET", "/openapi/v3/apis/nowhere/v1"))[0] == 404
+
+    run(scenario)
+
+
+def test_openapi_of_version_2_comes_in_two_forms() -> None:
+    async def scenario(server: Served) -> None:
+        code, document, json_headers = await server.ask("GET", "/openapi/v2", Accept_Encoding="gzip")
+        assert (code, json_headers["Content-Encoding"], json_headers["Content-Type"]) == (200, "gzip", "application/json")
+        assert document["swagger"] == "2.0" and "io.k8s.api.apps.v1.Deployment" in document["definitions"]
+        assert await server.get("/swagger.json", Accept_Encoding="identity") == document
+        wish = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        bodies = []
+        for path, accept in (("/openapi/v2", wish), ("/openapi/v2", f"{wish},application/json"), ("/swagger-2.0.0.pb-v1", "*/*")):
+            async with server.client.get(server.url(path), headers={"Accept": accept}) as answer:
+                assert answer.headers["Content-Type"] == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+                assert answer.headers["ETag"] != json_headers["ETag"]
+                bodies.append(await answer.read())
+        assert bodies[0] == bodies[1] == bodies[2] and bodies[0].startswith(b"\x0a\x032.0")
+        again = await server.ask("GET", "/openapi/v2", If_None_Match=json_headers["ETag"])
+        assert (again[0], again[1]) == (304, "")
+        assert (await server.ask("GET", "/openapi/v2", Accept="text/html"))[0] == 406
+        assert (await server.ask("POST", "/openapi/v2"))[0] == 405
+
+    run(scenario)
+
+
+def test_others_have_their_turn_while_openapi_is_made() -> None:
+    async def scenario(server: Served) -> None:
+        async with TaskGroup() as group:
+            making = group.start(server.ask("GET", "/openapi/v2"))
+            answered = 0
+            while not making.done():
+                assert (await server.ask("GET", "/livez"))[0] == 200
+                answered += 1
+        assert answered > 3
 
     run(scenario)
 
