@@ -30,13 +30,14 @@ from common.objects.cluster import Namespace
 from common.wire import keys
 from common.wire.transport import Listener
 from common.wire.zmq_transport import ZmqListener
-from master import credentials, pki
-from master.api import bootstrap
+from master import credentials, pki, process
+from master.api import bootstrap, metrics
 from master.api.access.tokens import TokenAuthority
 from master.api.contract import Ref, Views
 from master.api.crd.publisher import Publisher
 from master.api.door import ApiDoor
 from master.api.leases import NodeLeases
+from master.api.metrics import Source
 from master.api.settings import DoorSettings
 from master.controllers.registry import Controllers
 from master.controllers.settings import ControllerSettings
@@ -87,6 +88,16 @@ class Master:
         self.controllers = controllers
         self.scheduler = scheduler
         self.dispatch = dispatch
+
+    @property
+    def metrics(self) -> tuple[Source, ...]:
+        """Who has numbers to tell."""
+        door = self.door
+        return (lambda: metrics.storage_objects(door.catalog, door.views), self.scheduler.metrics, self.controllers.metrics)
+
+    def trouble(self) -> str:
+        """What it is still waiting for; "" when it works."""
+        return "" if self.controllers.listed else "the controllers have not read everything yet"
 
     async def run(self) -> None:
         async with TaskGroup() as group:
@@ -212,7 +223,7 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
             store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring, token_key=certificates.tokens
         )
         master = await compose(world, settings)
-        front = _front(settings, certificates, world, master)
+        front = _front(settings, certificates, world=world, master=master, store=store)
         try:
             port = await front.listen()
         except Unavailable as error:
@@ -245,9 +256,10 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
     log.info("stopped")
 
 
-def _front(settings: Settings, certificates: pki.Pki, world: World, master: Master) -> Front:
+def _front(settings: Settings, certificates: pki.Pki, *, world: World, master: Master, store: SqliteStore) -> Front:
     told = FrontSettings(
-        host=settings.bind, port=settings.api_port, reached_at=settings.reached_at,
+        host=settings.bind, port=settings.api_port, reached_at=settings.reached_at, alive={"etcd": store.trouble},
+        checks={"informer-sync": master.trouble}, metrics=(*master.metrics, process.metrics),
         bounds=Bounds(connections=settings.max_connections, handshakes=settings.max_handshakes),
     )  # fmt: skip
     context = pki.context(certificates)

@@ -25,6 +25,9 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._ready: deque[asyncio.Future[None]] = deque()
+        self.adds = 0
+        self.retries = 0
+        """How many keys were queued, and how many of them after a failure, since the beginning."""
 
     def __len__(self) -> int:
         return len(self._order)
@@ -44,6 +47,7 @@ class WorkQueue(Generic[K]):
             return
         if key in self._waiting:
             return
+        self.adds += 1
         self._waiting.add(key)
         self._order.append(key)
         while self._ready:
@@ -71,6 +75,7 @@ class WorkQueue(Generic[K]):
         """Queue after this key's back-off, which doubles with each call until `forget`; returns the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
+        self.retries += 1
         delay_s = min(self._first_delay_s * 2 ** min(failures, 30), self._max_delay_s)
         self.add_after(key, delay_s)
         return delay_s

@@ -239,6 +239,9 @@ class Views(Protocol):
     def list(self, view: type[V], resource: str, namespace: str = "") -> list[V]:
         """All of a resource (or of one of its namespaces), ordered by key. Each has metadata.resource_version set."""
 
+    def count(self, resource: str) -> int:
+        """How many there are, without reading them."""
+
     @property
     def revision(self) -> int: ...
 

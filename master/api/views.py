@@ -48,6 +48,9 @@ class StoreViews:
         prefix = f"{resource}/{namespace}/" if namespace else f"{resource}/"
         return [self._view(view, record) for record in self._store.list(prefix)]
 
+    def count(self, resource: str) -> int:
+        return self._store.count(f"{resource}/")
+
     def _view(self, view: type[V], record: Record) -> V:
         place = (view, record.key)
         cached = self._cache.get(place)

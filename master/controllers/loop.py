@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -29,6 +29,7 @@ from common.objects import meta
 from master.api.contract import (
     Actor, CreateObject, DeleteObject, Door, EmitEvent, EventType, ObjectChange, PatchObject, Ref, Role, WatchEvent,
 )  # fmt: skip
+from master.api.metrics import COUNTER, GAUGE, Family
 from master.controllers.controller import Controller, Seen
 from master.controllers.view import ReadView
 
@@ -73,6 +74,19 @@ class Loop:
     def idle(self) -> bool:
         """Nothing is queued, worked on or timed."""
         return self._all_listed.is_set() and all(running.queue.idle for running in self._running)
+
+    @property
+    def listed(self) -> bool:
+        """Everything has been read once, so the controllers work."""
+        return self._all_listed.is_set()
+
+    def metrics(self) -> Iterator[Family]:
+        queues = [((running.controller.name,), running.queue) for running in self._running]
+        yield Family("workqueue_depth", GAUGE, "Keys that wait.", ("name",), [(name, len(queue)) for name, queue in queues])
+        yield Family("workqueue_adds_total", COUNTER, "Keys queued so far.", ("name",), [(name, queue.adds) for name, queue in queues])
+        yield Family(
+            "workqueue_retries_total", COUNTER, "Keys queued after a failure.", ("name",), [(name, queue.retries) for name, queue in queues]
+        )
 
     async def run(self) -> None:
         try:

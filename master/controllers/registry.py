@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from common.clock import Clock
 from master.api.contract import Door
+from master.api.metrics import Family
 from master.controllers import (
     clusterrole_aggregation, definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle, pod_gc, replicaset,
     service_account, taint_eviction,
@@ -40,6 +43,14 @@ class Controllers:
     def idle(self) -> bool:
         """Nothing is queued, worked on or timed, in any of them."""
         return self._loop.idle
+
+    @property
+    def listed(self) -> bool:
+        """Everything has been read once, so they work."""
+        return self._loop.listed
+
+    def metrics(self) -> Iterator[Family]:
+        return self._loop.metrics()
 
     async def run(self) -> None:
         await self._loop.run()

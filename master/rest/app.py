@@ -21,6 +21,7 @@ from aiohttp import hdrs, web
 from common.clock import Clock, Rng
 from common.errors import SteersmanError
 from master.api.contract import Door
+from master.api.metrics import Source
 from master.api.streams import Streams
 from master.rest import documents, negotiate, query, reply, routes
 from master.rest.call import Call
@@ -30,6 +31,7 @@ from master.rest.connection import Connection, HttpServer
 from master.rest.documents import Check, Documents
 from master.rest.gate import Bounds, Gate
 from master.rest.logs import Logs
+from master.rest.meter import Meter
 from master.rest.ports import PortForward
 from master.rest.remote import Remote
 from master.rest.verbs import Verbs
@@ -46,13 +48,16 @@ def host_port(host: str, port: int) -> str:
 
 class FrontSettings(msgspec.Struct, frozen=True, kw_only=True):
     """host and port to listen at (0: any free one); reached_at: the host that clients are told.
-    checks: what must be well for `/readyz`, by name."""
+    alive: what must be well for `/livez` and `/healthz`; checks: what for `/readyz` besides. metrics: who else has numbers to
+    tell."""
 
     host: str = "0.0.0.0"
     port: int = 6443
     reached_at: str = "127.0.0.1"
     bounds: Bounds = Bounds()
+    alive: Mapping[str, Check] = {}
     checks: Mapping[str, Check] = {}
+    metrics: tuple[Source, ...] = ()
 
 
 class Front:
@@ -66,6 +71,8 @@ class Front:
         self._authority = door.authority
         self.context = context
         self._complaints = Complaints(clock)
+        self._clock = clock
+        self._meter = Meter()
         self._callers = Callers(door, self._complaints)
         self._verbs = Verbs(door, clock=clock)
         self._watches = Watches(door, clock=clock, rng=rng)
@@ -83,11 +90,12 @@ class Front:
         self._http = HttpServer(self.answer, complaints=self._complaints)
         self._gate = Gate(self._http, context=self.context, bounds=self._settings.bounds, complaints=self._complaints)
         port = await self._gate.listen(self._settings.host, self._settings.port)
-        alive = {"ping": lambda: ""}
+        alive = {"ping": lambda: "", **self._settings.alive}
         ready = {**alive, **self._settings.checks, "shutdown": lambda: "stopping" if self._stopping else ""}
         self._documents = Documents(
-            self._catalog, address=host_port(self._settings.reached_at, port), live=alive, ready=ready, authority=self._authority
-        )
+            self._catalog, address=host_port(self._settings.reached_at, port), live=alive, ready=ready, authority=self._authority,
+            metrics=(self._meter.metrics, *self._settings.metrics),
+        )  # fmt: skip
         return port
 
     async def run(self) -> None:
@@ -104,18 +112,25 @@ class Front:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Errors of ours become Status documents; bugs are left to the connection, which logs them."""
+        meter, began, code = self._meter, self._clock.monotonic(), 0
+        meter.began(request)
         try:
-            return await self._answer(request)
+            response = await self._answer(request)
+            code = response.status
+            return response
         except SteersmanError as error:
-            response = reply.failure(error)
-            if error.code == 413:
+            response, code = reply.failure(error), error.code
+            if code == 413:
                 response.force_close()
             return response
+        finally:
+            meter.ended(request, code, self._clock.monotonic() - began)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         parts = request.path.strip("/").split("/")
         connection = request.protocol
         assert isinstance(connection, Connection)
+        connection.route = None
         if parts[0] in documents.OPEN_TO_ALL and (connection.caller is not None or request.method == "GET"):
             return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
         actor = self._callers.acting(connection.caller, request.headers, connection.address)
@@ -123,14 +138,16 @@ class Front:
         if not depth or len(parts) <= depth:
             self._callers.check_path(actor, request.method, request.path)
             return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
-        route = routes.parse(parts, self._catalog)
+        route = connection.route = routes.parse(parts, self._catalog)
         streaming = self._streaming.get(route.subresource)  # whatever is accepted: they have forms of their own
         accepted = negotiate.negotiate("" if streaming else request.headers.get(hdrs.ACCEPT, ""))
         call = Call(request, actor, route, request.query, accepted)
         if streaming:
-            return await self._streamed(call, streaming)
+            with self._meter.lasting(request, route, "CONNECT"):
+                return await self._streamed(call, streaming)
         if request.method == "GET" and not route.subresource and "watch" in call.query and query.flag(call.query, "watch"):
-            return await self._watches.answer(call)
+            with self._meter.lasting(request, route, "WATCH"):
+                return await self._watches.answer(call)
         return await self._verbs.answer(call)
 
     async def _streamed(self, call: Call, answer: Callable[[Call], Awaitable[web.StreamResponse]]) -> web.StreamResponse:

@@ -17,8 +17,10 @@ from aiohttp import web
 
 from common.errors import BadRequest
 from master.api.contract import Actor
+from master.api.metrics import Labels
 from master.rest import reply
 from master.rest.complaints import Complaints
+from master.rest.routes import Route
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +35,10 @@ Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 class Connection(web.RequestHandler):
     """caller: of the client certificate. left: called once when the connection is gone. stream: the task that streams to it.
-    over: the server stops; a stream that is cancelled ends its answer properly."""
+    over: the server stops; a stream that is cancelled ends its answer properly. route, lasting: what the present request asks for, for
+    those who count."""
 
-    __slots__ = ("address", "caller", "complaints", "left", "over", "stream")
+    __slots__ = ("address", "caller", "complaints", "lasting", "left", "over", "route", "stream")
 
     def __init__(self, server: HttpServer, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -47,6 +50,8 @@ class Connection(web.RequestHandler):
         self.stream: asyncio.Task[None] | None = None
         self.over = False
         self.address = "unknown"
+        self.route: Route | None = None
+        self.lasting: Labels | None = None
         self.complaints = server.complaints
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

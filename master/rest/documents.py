@@ -4,12 +4,16 @@ Owns their paths and forms; the discovery documents are generated in `master.api
 
     /api /apis /apis/G /api/v1 /apis/G/V      discovery; /api and /apis aggregated when asked for by Accept
     /openapi/v3 /openapi/v3/PATH /openapi/v2   `openapi.py`
-    /version /livez /readyz /healthz           open to everybody
+    /version /livez /readyz /healthz           open to everybody; of health also each check by its name
+    /metrics                                   for Prometheus
     /.well-known/openid-configuration, /openid/v1/jwks    by which others check ServiceAccounts' tokens
 """
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import logging
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -19,12 +23,15 @@ from aiohttp import hdrs, web
 
 from common import version
 from common.errors import MethodNotAllowed, NotFound
-from master.api import discovery
+from master.api import discovery, metrics
 from master.api.access.tokens import TokenAuthority
 from master.api.catalog import Catalog
+from master.api.metrics import Source
 from master.rest import negotiate, openapi, query, reply, routes
 from master.rest.openapi import OpenApi
 from master.rest.verbs import NOT_ALLOWED
+
+log = logging.getLogger(__name__)
 
 OPEN_TO_ALL = frozenset(("livez", "readyz", "healthz", "version"))
 NO_PAGE = "404 page not found\n"
@@ -48,12 +55,13 @@ VERSION = {
 
 class Documents:
     """catalog: what is served. address: `HOST:PORT` that clients reach the server at. live and ready: named checks. authority: whose
-    tokens others may check by its keys."""
+    tokens others may check by its keys. metrics: who tells something at `/metrics`."""
 
     def __init__(
         self, catalog: Catalog, *, address: str, live: Mapping[str, Check], ready: Mapping[str, Check],
-        authority: TokenAuthority | None = None,
+        authority: TokenAuthority | None = None, metrics: tuple[Source, ...] = (),
     ) -> None:  # fmt: skip
+        self._metrics = metrics
         self._authority = authority
         self._catalog = catalog
         self._address = address
@@ -67,6 +75,8 @@ class Documents:
             return self._health(request, parts)
         if head == "version" and len(parts) == 1:
             return await self._json(request, VERSION)
+        if parts == ["metrics"]:
+            return await self._told(request)
         if head in openapi.HEADS:
             return await self._openapi.answer(request, parts)
         if head in ("api", "apis"):
@@ -102,6 +112,16 @@ class Documents:
             raise NotFound(routes.NOT_SERVED)
         return await self._json(request, found)
 
+    async def _told(self, request: web.BaseRequest) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(NOT_ALLOWED)
+        body = metrics.text(family for source in self._metrics for family in source())
+        headers = {hdrs.CONTENT_TYPE: "text/plain; version=0.0.4; charset=utf-8", hdrs.SERVER: "steersman", hdrs.VARY: "Accept-Encoding"}
+        if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+            body = await asyncio.to_thread(gzip.compress, body, 1, mtime=0)
+        return web.Response(body=body, headers=headers)
+
     # Health.
 
     def _health(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
@@ -112,9 +132,24 @@ class Documents:
             if len(parts) > 2 or parts[1] not in checks:
                 return reply.plain(NO_PAGE, code=404)
             checks = {parts[1]: checks[parts[1]]}
-        failed = [name for name, check in checks.items() if check()]
-        if not failed and not query.flag(request.query, "verbose"):
-            return reply.plain("ok")
-        lines = [f"[-]{name} failed: reason withheld" if name in failed else f"[+]{name} ok" for name in checks]
-        lines.append(f"{parts[0]} check {'failed' if failed else 'passed'}")
-        return reply.plain("\n".join(lines) + "\n", code=500 if failed else 200)
+        excluded = set(request.query.getall("exclude", ()))
+        unknown = ", ".join(f'"{name}"' for name in sorted(excluded - set(checks)))
+        failed = {name: why for name, check in checks.items() if name not in excluded and (why := check())}
+        lines = [self._line(name, failed, excluded) for name in checks]
+        if unknown:
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {unknown}")
+        if not failed:
+            if len(parts) > 1 or not query.flag(request.query, "verbose"):
+                return reply.plain("ok")
+            return reply.plain("\n".join([*lines, f"{parts[0]} check passed", ""]))
+        for name, why in failed.items():
+            log.warning("unhealthy check=%s why=%s", name, why)
+        if len(parts) > 1:
+            return reply.plain("internal server error: reason withheld\n", code=500)
+        return reply.plain("\n".join([*lines, f"{parts[0]} check failed", ""]), code=500)
+
+    @staticmethod
+    def _line(name: str, failed: Mapping[str, str], excluded: set[str]) -> str:
+        if name in excluded:
+            return f"[+]{name} excluded: ok"
+        return f"[-]{name} failed: reason withheld" if name in failed else f"[+]{name} ok"

@@ -146,6 +146,13 @@ class PendingQueue:
                 waiting.wanted, waiting.trigger = True, revision
                 self._next_due = min(self._next_due, waiting.due)
 
+    def counts(self, now: float) -> dict[str, int]:
+        """How many pods wait, by Kubernetes' names of its queues: to be tried now, after their back-off, or when something changes."""
+        backoff = sum(waiting.wanted or waiting.until > now for waiting in self._parked.values())
+        return {
+            "active": len(self._pods) - len(self._parked), "backoff": backoff, "unschedulable": len(self._parked) - backoff, "gated": 0,
+        }  # fmt: skip
+
     def next_time(self, now: float) -> float | None:
         """When there is something to take: now, when a parked pod is due, or not before something happens."""
         if self._active:

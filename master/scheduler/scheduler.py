@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 
 import msgspec
@@ -28,6 +28,7 @@ from common.errors import CallerFault, Expired, NotNow, SteersmanError
 from common.objects import node as nodes
 from common.objects import pod as pods
 from master.api.contract import Actor, Door, EmitEvent, PatchType, Ref, Role, WriteOptions
+from master.api.metrics import COUNTER, GAUGE, Family
 from master.scheduler import ask as asks
 from master.scheduler import explain
 from master.scheduler.decide import Placement, Unschedulable, decide
@@ -73,6 +74,7 @@ class Scheduler:
         self._queue = PendingQueue()
         self._binding: dict[str, Placement] = {}
         self._reporting: dict[str, _Report] = {}
+        self._attempts = {"scheduled": 0, "unschedulable": 0, "error": 0}
         self._woken = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -91,6 +93,17 @@ class Scheduler:
                     await self._woken.wait()
         finally:
             self._set_timer(None)
+
+    def metrics(self) -> Iterator[Family]:
+        waiting = self._queue.counts(asyncio.get_running_loop().time())
+        yield Family(
+            "scheduler_pending_pods", GAUGE, "Pods that wait for a node, by the queue they are in.", ("queue",),
+            [((queue,), count) for queue, count in waiting.items()],
+        )  # fmt: skip
+        yield Family(
+            "scheduler_schedule_attempts_total", COUNTER, "Attempts to place a pod, by result.", ("profile", "result"),
+            [((self._settings.scheduler_name, result), count) for result, count in self._attempts.items()],
+        )  # fmt: skip
 
     # What there is
 
@@ -164,6 +177,7 @@ class Scheduler:
         due = self._queue.take(now, max(0, min(room, self._settings.round)))
         if due:
             plan = decide([waiting.ask for waiting in due], self._snapshot.table, rotation=self._rng.random())
+            self._attempts["unschedulable"] += len(plan.unschedulable)
             triggers = {waiting.ask.key: waiting.trigger for waiting in due}
             for placement in plan.placed:
                 self._snapshot.assume(placement.ask, placement.node)
@@ -196,8 +210,10 @@ class Scheduler:
         try:
             await self._door.bind(ACTOR, pod, placement.node, uid=ask.uid, cause=cause)
         except SteersmanError as error:
+            self._attempts["error"] += 1
             self._take_back(placement, error)
             return
+        self._attempts["scheduled"] += 1
         log.info("pod-bound pod=%s/%s node=%s why=%r", ask.namespace, ask.name, placement.node, cause.why)
         # Subtle: the assumption stands until the watch shows the pod bound, which may be before or after this line.
         if self._binding.get(ask.key) is placement:

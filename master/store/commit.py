@@ -111,10 +111,16 @@ class Committer:
         self._wake: asyncio.Future[None] | None = None
         self._group: list[Write] = []
         self._rows: list[Row] = []
+        self._since = 0.0
         self._abandoned = False
         self.accepting = False
         self.committed: Callable[[Sequence[Row]], None] = lambda rows: None
         """Called with each group's rows after they are visible, in the loop."""
+
+    @property
+    def busy_s(self) -> float:
+        """How long the group under way has been so; 0 when there is none."""
+        return self._clock.monotonic() - self._since if self._group else 0.0
 
     def submit(self, item: Write | Barrier) -> None:
         """Queue. Raises Unavailable when the store is closed or the queue full."""
@@ -170,6 +176,7 @@ class Committer:
 
     async def _commit(self) -> None:
         group = self._group = self._take()
+        self._since = self._clock.monotonic()
         verdicts: Sequence[Row | SteersmanError] = number(group, self._state, self._clock.now())
         rows = self._rows = [verdict for verdict in verdicts if isinstance(verdict, Row)]
         if rows:

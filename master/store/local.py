@@ -25,6 +25,10 @@ from master.store.state import LOG_BYTES, LOG_CHANGES, State, record_of, resourc
 from master.store.watch import Cursor, expired
 
 
+STALLED_S = 10.0
+"""A disk that takes no write for so long is not well."""
+
+
 class Present:
     """The present state: reads from memory, checked and ordered writes, watches."""
 
@@ -40,6 +44,13 @@ class Present:
     @property
     def compacted(self) -> int:
         return self._state.compacted
+
+    def trouble(self) -> str:
+        """What keeps it from taking writes; "" when all is well."""
+        if self._closed or not self._committer.accepting:
+            return "the store is closed"
+        busy_s = self._committer.busy_s
+        return f"a write has been waiting for the disk for {busy_s:.0f} s" if busy_s > STALLED_S else ""
 
     def get(self, key: str) -> Record | None:
         return self._state.get(key)

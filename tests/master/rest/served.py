@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from common.aio.tasks import TaskGroup
 from common.clock import SystemClock, SystemRng
@@ -165,7 +166,7 @@ async def served(settings: FrontSettings = FrontSettings(), *, door_settings: Do
     await store.open()
     door, node = ApiDoor(store, clock, rng, settings=door_settings), Node()
     await bootstrap.ensure(door)
-    listening = FrontSettings(host="127.0.0.1", port=0, bounds=settings.bounds, checks=settings.checks)
+    listening = msgspec.structs.replace(settings, host="127.0.0.1", port=0)
     front = Front(door, node, settings=listening, context=pki.context(certificates()), clock=clock, rng=rng)
     port = await front.listen()
     connector = aiohttp.TCPConnector(ssl=client_tls(certificates()))
