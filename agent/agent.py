@@ -26,6 +26,7 @@ from agent.node_report import NodeReport
 from agent.parts import Parts
 from agent.reporter import Reporter
 from agent.streams import remote
+from agent.usage import UsageReport
 from common.aio import tasks
 from common.errors import BadRequest, NotNow
 from common.wire import messages
@@ -55,6 +56,7 @@ class Agent:
         self._host = Host()
         self._holdings = Holdings(parts, self._reporter, lambda: self._host)
         self._node = NodeReport(parts)
+        self._usage = UsageReport(parts)
         self._expected: dict[str, None] | None = None
         """The uids of this session's Sync and Assigns; None before the Sync."""
         self._sweep = asyncio.Event()
@@ -75,6 +77,7 @@ class Agent:
                 ("sweep", self._sweep_orphans),
                 ("node-report", self._report_node),
                 ("network", self._parts.network.run),
+                ("usage", lambda: self._usage.run(link.send)),
                 ("reporter", lambda: self._reporter.run(link.send)),
                 ("link", link.run),
             ):
@@ -141,6 +144,7 @@ class Agent:
     def connected(self, welcome: messages.Welcome) -> None:
         self._expected = None
         self._reporter.connected(welcome.epoch)
+        self._usage.connected(welcome)
         if welcome.pod_cidr:
             self._parts.network.use_pod_cidr(welcome.pod_cidr)
             self._node.wake()
@@ -149,6 +153,7 @@ class Agent:
     def disconnected(self) -> None:
         self._expected = None
         self._reporter.disconnected()
+        self._usage.disconnected()
         log.info("session-ended node=%s", self.name)
 
     def sync(self, uids: tuple[str, ...]) -> None:

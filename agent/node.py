@@ -49,6 +49,14 @@ class Usage(msgspec.Struct, frozen=True):
     pids_free_share: float = 1.0
 
 
+class Consumed(msgspec.Struct, frozen=True):
+    """What the host used so far. whole: that is all of it; else its pods' use comes on top."""
+
+    cpu_ns: int
+    memory_bytes: int
+    whole: bool
+
+
 def labels(facts: Facts, extra: Mapping[str, str]) -> dict[str, str]:
     return {
         "kubernetes.io/arch": facts.architecture,

@@ -15,7 +15,7 @@ from typing import Protocol
 import psutil
 
 from agent.lifecycle.names import resolver
-from agent.node import Facts, Usage
+from agent.node import Consumed, Facts, Usage
 from agent.settings import Settings
 from common.objects import quantity
 
@@ -32,6 +32,9 @@ class Resources(Protocol):
 
     def usage(self) -> Usage:
         """What is left of it."""
+
+    def consumed(self) -> Consumed:
+        """What was used of it."""
 
 
 class HollowResources:
@@ -56,6 +59,9 @@ class HollowResources:
 
     def usage(self) -> Usage:
         return self.left
+
+    def consumed(self) -> Consumed:
+        return Consumed(0, 0, whole=False)
 
 
 class HostResources:
@@ -96,6 +102,19 @@ class HostResources:
             disk_free_share=disk.free / disk.total if disk is not None and disk.total else 1.0,
             pids_free_share=1.0 - _threads() / most_pids if most_pids else 1.0,
         )
+
+
+    def consumed(self) -> Consumed:
+        """A host whose capacity is stated is a part of its machine: it uses what its agent and its pods use."""
+        if self._settings.cpu or self._settings.memory:
+            own = psutil.Process()
+            times = own.cpu_times()
+            return Consumed(int((times.user + times.system) * 1e9), own.memory_info().rss, whole=False)
+        times = psutil.cpu_times()
+        # `guest` is a part of `user`, and so `guest_nice` of `nice`.
+        busy = times.user + times.nice + times.system + times.irq + times.softirq + times.steal
+        memory = psutil.virtual_memory()
+        return Consumed(int(busy * 1e9), memory.total - memory.available, whole=True)
 
 
 def _threads() -> int:

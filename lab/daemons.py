@@ -22,6 +22,7 @@ def kmaster(settings: LabSettings, *, data: Path, address: str, kubeconfig: Path
     argv = [
         sys.executable, "-m", "master", "--data-dir", str(data), "--advertise-address", address, "--kubeconfig-out", str(kubeconfig),
         "--node-grace-s", f"{settings.node_grace_s:g}", "--eviction-s", f"{settings.eviction_s:g}",
+        "--usage-s", "5",
     ]  # fmt: skip
     if ports != PORTS:  # on loopback, beside others
         argv += ["--bind", address]

@@ -39,6 +39,7 @@ from master.api.door import ApiDoor
 from master.api.leases import NodeLeases
 from master.api.metrics import Source
 from master.api.settings import DoorSettings
+from master.api.usage import UsageBoard
 from master.controllers.registry import Controllers
 from master.controllers.settings import ControllerSettings
 from master.dispatch import dispatch
@@ -118,11 +119,12 @@ async def compose(world: World, settings: Settings) -> Master:
         issuer = f"https://kubernetes.default.svc.{settings.cluster_domain}"
         return TokenAuthority(world.token_key, issuer=issuer, views=views, clock=world.clock, rng=world.rng)
 
+    board = UsageBoard(world.clock, every_s=settings.usage_s)
     leases = NodeLeases(world.rng, duration_s=max(1, round(settings.node_grace_s)))
     door = ApiDoor(
         world.store, world.clock, world.rng, leases=leases,
         settings=DoorSettings(toleration_s=settings.eviction_s, event_ttl_s=settings.event_ttl_s),
-        authority=authority if world.token_key else None,
+        authority=authority if world.token_key else None, computed=board.computed,
     )  # fmt: skip
     await bootstrap.ensure(door)
     publisher = Publisher(door, world.clock)
@@ -143,8 +145,11 @@ async def compose(world: World, settings: Settings) -> Master:
         ),
         scheduler=Scheduler(door, world.clock, world.rng),
         dispatch=dispatch.Dispatch(
-            door, control=world.control, streams=world.streams, clock=world.clock, ring=world.ring, leases=leases,
-            settings=dispatch.Settings(cluster_id, heartbeat_s=settings.heartbeat_s, node_grace_s=settings.node_grace_s),
+            door, control=world.control, streams=world.streams, clock=world.clock, ring=world.ring, leases=leases, board=board,
+            settings=dispatch.Settings(
+                cluster_id, heartbeat_s=settings.heartbeat_s, node_grace_s=settings.node_grace_s,
+                agent={"usage_s": f"{settings.usage_s:g}"} if settings.usage_s else {},
+            ),
         ),
     )  # fmt: skip
 

@@ -19,7 +19,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bind: the address to listen at. advertise: addresses and names by which clients and agents reach this master, the first
     of them in the kubeconfig; they go into the server's certificate.
     node_grace_s: silence after which a node's Ready becomes Unknown. eviction_s: how long pods tolerate an unready or
-    unreachable node unless they say otherwise. heartbeat_s: how often an agent reports that it lives.
+    unreachable node unless they say otherwise. heartbeat_s: how often an agent reports that it lives. usage_s: how often it
+    reports what is used (`kubectl top`); 0: never.
     history_s: how long past revisions stay readable. event_ttl_s: how long Events live. kubeconfig_out: where else the
     administrator's kubeconfig is written; kctl's configuration goes beside it.
     """
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     node_grace_s: float = 50.0
     heartbeat_s: float = 10.0
+    usage_s: float = 15.0
     eviction_s: int = 300
 
     pod_cidr: str = "10.244.0.0/16"
@@ -79,6 +81,8 @@ def check(settings: Settings) -> None:
         raise BadRequest(f"--pod-cidr and --service-cidr must be networks such as 10.244.0.0/16: {error}") from None
     if pods.overlaps(services):
         raise BadRequest(f"--pod-cidr {pods} and --service-cidr {services} overlap: an address must be of one kind")
+    if settings.usage_s and settings.usage_s < 2:
+        raise BadRequest("--usage-s must be 0 or at least 2: what is measured over less says little")
     if settings.heartbeat_s <= 0:
         raise BadRequest("--heartbeat-s must be more than 0")
     if settings.node_grace_s <= settings.heartbeat_s:

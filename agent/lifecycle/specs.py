@@ -97,6 +97,7 @@ def limits(pod: pods.Pod, container: pods.Container, host: Host) -> contract.Res
         cpu_milli=quantity.milli(container.resources.limits.get("cpu", 0)),
         memory_bytes=quantity.value(container.resources.limits.get("memory", 0)),
         cpu_request_milli=quantity.milli(asked.get("cpu", 0)),
+        memory_request_bytes=quantity.value(asked.get("memory", 0)),
         oom_score_adj=oom_score_adj(pod, quantity.value(asked.get("memory", 0)), host.memory_bytes),
     )
 

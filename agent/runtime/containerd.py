@@ -37,6 +37,7 @@ from agent.runtime.contract import (
     LABEL_POD_NAMESPACE,
     LABEL_POD_UID,
     ContainerSpec,
+    ContainerStats,
     LocalImage,
     ObservedContainer,
     ObservedSandbox,
@@ -105,7 +106,7 @@ class ContainerdRuntime:
     async def observe(self, uid: str = "") -> list[ObservedSandbox]:
         selector = {LABEL_CLUSTER: self._cluster, **({LABEL_POD_UID: uid} if uid else {})}
         for wait_s in (*CATCH_UP_S, None):
-            sandboxes, containers = await self._list(selector)
+            sandboxes, containers = await _list(self._runtime, selector)
             late = [item.id for item in (*sandboxes, *containers) if item.id in self._exited and _alive(item)]
             if not late or wait_s is None:
                 break
@@ -118,17 +119,6 @@ class ContainerdRuntime:
         for sandbox in sorted(sandboxes, key=lambda s: (s.metadata.uid, s.metadata.attempt)):
             found.append(await self._seen(sandbox, by_sandbox.get(sandbox.id, [])))
         return found
-
-    async def _list(self, selector: dict[str, str]) -> tuple[list[cri.PodSandbox], list[cri.Container]]:
-        sandboxes = await call(
-            self._runtime.ListPodSandbox, cri.ListPodSandboxRequest(filter=cri.PodSandboxFilter(label_selector=selector))
-        )
-        if not sandboxes.items:
-            return [], []
-        containers = await call(
-            self._runtime.ListContainers, cri.ListContainersRequest(filter=cri.ContainerFilter(label_selector=selector))
-        )
-        return list(sandboxes.items), list(containers.containers)
 
     async def _seen(self, sandbox: cri.PodSandbox, containers: list[cri.Container]) -> ObservedSandbox:
         known = self._remember(sandbox)
@@ -188,6 +178,12 @@ class ContainerdRuntime:
         elif observed.state is State.RUNNING:
             known.running[container.id] = observed
         return observed
+
+    async def stats(self) -> list[ContainerStats]:
+        selector = cri.ContainerStatsFilter(label_selector={LABEL_CLUSTER: self._cluster})
+        answer = await call(self._runtime.ListContainerStats, cri.ListContainerStatsRequest(filter=selector))
+        started = {identity: seen.started_at for known in self._known.values() for identity, seen in known.running.items()}
+        return [found for item in answer.stats if (found := convert.stats(item, started.get(item.attributes.id))) is not None]
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         away = False
@@ -335,6 +331,18 @@ class ContainerdRuntime:
         for known in self._known.values():
             known.running.pop(container_id, None)
             known.ended.pop(container_id, None)
+
+
+async def _list(runtime: stubs.RuntimeServiceStub, selector: dict[str, str]) -> tuple[list[cri.PodSandbox], list[cri.Container]]:
+    sandboxes = await call(
+        runtime.ListPodSandbox, cri.ListPodSandboxRequest(filter=cri.PodSandboxFilter(label_selector=selector))
+    )
+    if not sandboxes.items:
+        return [], []
+    containers = await call(
+        runtime.ListContainers, cri.ListContainersRequest(filter=cri.ContainerFilter(label_selector=selector))
+    )
+    return list(sandboxes.items), list(containers.containers)
 
 
 async def _remove(method: Any, request: Any, tasks: containerd_tasks.Tasks) -> None:

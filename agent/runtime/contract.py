@@ -64,11 +64,13 @@ class SandboxSpec(msgspec.Struct, frozen=True):
 
 
 class ResourceLimits(msgspec.Struct, frozen=True):
-    """cpu_milli, memory_bytes: limits, 0 for none; cpu_request_milli gives the shares; oom_score_adj as the kubelet computes it."""
+    """cpu_milli, memory_bytes: limits, 0 for none; cpu_request_milli gives the shares; oom_score_adj as the kubelet computes it.
+    memory_request_bytes: what a hollow container says that it uses."""
 
     cpu_milli: int = 0
     memory_bytes: int = 0
     cpu_request_milli: int = 0
+    memory_request_bytes: int = 0
     oom_score_adj: int = 0
 
 
@@ -162,6 +164,17 @@ class ObservedSandbox(msgspec.Struct, frozen=True):
     containers: tuple[ObservedContainer, ...] = ()
 
 
+class ContainerStats(msgspec.Struct, frozen=True):
+    """What a running container used so far. cpu_ns: nanoseconds of CPU since its start; memory_bytes: its working set now."""
+
+    id: str
+    uid: str
+    name: str
+    cpu_ns: int
+    memory_bytes: int
+    started_at: float | None = None
+
+
 class RuntimeEvent(msgspec.Struct, frozen=True):
     """Something about this pod changed: observe it anew. uid "" means: observe everything (events may have been lost)."""
 
@@ -231,6 +244,9 @@ class Runtime(Protocol):
 
     async def observe(self, uid: str = "") -> list[ObservedSandbox]:
         """All our sandboxes with their containers, or those of one pod; oldest attempt first."""
+
+    async def stats(self) -> list[ContainerStats]:
+        """Of all our running containers that can be measured now."""
 
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """Never ends by itself: it reconnects, and yields uid "" first and after each reconnection."""

@@ -10,7 +10,17 @@ import msgspec
 from cri_api.v1 import api_pb2 as cri
 
 from agent.runtime import labels
-from agent.runtime.contract import ContainerSpec, LocalImage, ObservedContainer, ResourceLimits, RuntimeInfo, SandboxSpec, State
+from agent.runtime.contract import (
+    LABEL_POD_UID,
+    ContainerSpec,
+    ContainerStats,
+    LocalImage,
+    ObservedContainer,
+    ResourceLimits,
+    RuntimeInfo,
+    SandboxSpec,
+    State,
+)  # fmt: skip
 
 MASKED_PATHS = (
     "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
@@ -121,6 +131,20 @@ def ended(status: cri.ContainerStatus) -> ObservedContainer:
         exit_code=status.exit_code,
         reason=status.reason,
         message=status.message,
+    )
+
+
+def stats(item: cri.ContainerStats, started_at: float | None) -> ContainerStats | None:
+    """None for one that does not run: it has no figures."""
+    if not item.cpu.HasField("usage_core_nano_seconds") or not item.memory.HasField("working_set_bytes"):
+        return None
+    return ContainerStats(
+        id=item.attributes.id,
+        uid=item.attributes.labels.get(LABEL_POD_UID, ""),
+        name=item.attributes.metadata.name,
+        cpu_ns=item.cpu.usage_core_nano_seconds.value,
+        memory_bytes=item.memory.working_set_bytes.value,
+        started_at=started_at,
     )
 
 

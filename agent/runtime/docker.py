@@ -20,12 +20,14 @@ from pathlib import Path
 import msgspec
 
 from agent.network.cni_exec import CniRunner, PluginFault
+from agent.runtime import cgroup_use, labels
 from agent.runtime import docker_spec as convert
-from agent.runtime import labels
 from agent.runtime.contract import (
     LABEL_CLUSTER,
+    LABEL_CONTAINER,
     LABEL_POD_UID,
     ContainerSpec,
+    ContainerStats,
     LocalImage,
     ObservedContainer,
     ObservedSandbox,
@@ -45,6 +47,8 @@ log = logging.getLogger(__name__)
 STOP_MARGIN_S = 30.0
 RECONNECT_S = 0.5
 ENDS = ("die", "oom")
+DOCKER_CGROUP = "/docker"
+"""Where Docker puts what it was told no parent of."""
 CAP_SYS_RESOURCE = 1 << 24
 SANDBOX_IMAGE = "registry.k8s.io/pause:3.9"
 
@@ -111,6 +115,21 @@ class DockerRuntime:
         if not uid:
             self._sight.keep({item["Id"] for item in listed})
         return sorted(found, key=lambda s: (s.uid, s.attempt))
+
+    async def stats(self) -> list[ContainerStats]:
+        """From their cgroups: Docker's own answer would be a request for each container."""
+        listed = await self._engine.containers(self._ours)
+        parents = {item["Id"]: convert.sandbox_spec(item["Labels"]).cgroup_parent or DOCKER_CGROUP for item in listed}
+        found = []
+        for item in listed:
+            told, identity = item["Labels"], item["Id"]
+            if told.get(convert.LABEL_TYPE) == convert.SANDBOX or item["State"] != "running":
+                continue
+            used = cgroup_use.used(f"{parents.get(told.get(convert.LABEL_SANDBOX, ''), DOCKER_CGROUP)}/{identity}")
+            if used is not None:
+                started_at = self._sight.started_at(identity)
+                found.append(ContainerStats(identity, told.get(LABEL_POD_UID, ""), told.get(LABEL_CONTAINER, ""), *used, started_at))
+        return found
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         away = False

@@ -32,6 +32,11 @@ class Sight:
         """An event, or a call of ours, said so."""
         self._told.add(identity)
 
+    def started_at(self, identity: str) -> float | None:
+        """Of a container that was seen running."""
+        known = self._known.get(identity)
+        return known.started_at if known is not None else None
+
     def removed(self, identity: str) -> None:
         self._known.pop(identity, None)
         self._told.discard(identity)

@@ -70,3 +70,17 @@ def bytes_text(count: int) -> str:
         if count and count % unit == 0:
             return f"{count // unit}{suffix}"
     return str(count)
+
+
+def nano_text(count: int) -> str:
+    """The canonical form of so many billionths: "250m" for 250,000,000, "1234567n"."""
+    for suffix in ("n", "u", "m"):
+        if not count or count % 1000:
+            return f"{count}{suffix}" if count else "0"
+        count //= 1000
+    return str(count)
+
+
+def kibibytes_text(count: int) -> str:
+    """So many bytes in whole KiB, rounded up: what is measured in pages of memory is never finer."""
+    return f"{-(-count // 1024)}Ki"

@@ -9,7 +9,7 @@ with one key. Every message after Welcome carries the session's epoch; a receive
       Hello                 →                  control socket
                             ←    Welcome(epoch) | Refused
                             ←    Sync, Assign…, Config…, Peers
-      Heartbeat, NodeReport, PodReport, PodGone, Happened   →
+      Heartbeat, NodeReport, PodReport, PodGone, Happened, Usage   →
                             ←    Ack, Forget, Assign, Config, Peers
       StreamHello           →                  stream socket
                             ←    Open, Cancel
@@ -170,6 +170,31 @@ class Happened(Message):
     field_path: str = ""
 
 
+class ContainerUse(msgspec.Struct, frozen=True):
+    """Nanocores over its pod's window; bytes of its working set at the end of it."""
+
+    name: str
+    cpu_nano: int
+    memory_bytes: int
+
+
+class PodUse(msgspec.Struct, frozen=True):
+    uid: str
+    window_s: float
+    containers: tuple[ContainerUse, ...]
+
+
+class Usage(Message):
+    """What the host and its pods used during the last window_s seconds. Best effort, and only to a master whose Welcome has the setting
+    `usage_s`: how often it wants to know."""
+
+    epoch: int
+    window_s: float
+    cpu_nano: int
+    memory_bytes: int
+    pods: tuple[PodUse, ...]
+
+
 class Ack(Message):
     """Each PodReport, PodGone and NodeReport of these sequences is durable (or void: it will never be written, do not send
     it again). With no sequences it answers a Heartbeat."""
@@ -251,7 +276,7 @@ class Fault(Message):
     status: dict
 
 
-CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone | Happened
+CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone | Happened | Usage
 CONTROL_FROM_MASTER = Joined | Refused | Welcome | Sync | Assign | Forget | Config | Peers | Ack
 STREAM_FROM_AGENT = StreamHello | Data | Credit | End | Refused
 STREAM_FROM_MASTER = Open | Data | Credit | Cancel | Refused

@@ -1,6 +1,6 @@
 """The door, put together: authorise, then hand over to the part whose business it is.
 
-    get, list, watch ──► reading.py, leases.py      delete ──► remove.py (deletion.py decides)
+    get, list, watch ──► reading.py, leases.py, computed.py      delete ──► remove.py (deletion.py decides)
     create, update, patch ──► write.py              evict ──► eviction.py
     other versions of a kind ──► versions.py        bind, scale ──► subresources.py, then write.py
     Events ──► events.py                            why, history ──► why.py
@@ -12,14 +12,15 @@ one only knows which of them to ask.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import Any
 
 from common.clock import Clock, Rng
 from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
 from common.objects import selectors
-from master.api import applying, faults, leases, proposals, subresources, versions, why
+from master.api import applying, computed, faults, leases, proposals, subresources, versions, why
 from master.api.access.authorizer import Authorizer
 from master.api.access.escalation import Escalation
 from master.api.access.reviews import Reviews
@@ -27,6 +28,7 @@ from master.api.access.rules import Access
 from master.api.access.token_request import TokenDesk
 from master.api.access.tokens import TokenAuthority
 from master.api.catalog import Catalog
+from master.api.computed import Computed
 from master.api.contract import (
     Actor, CreateObject, DeleteObject, DeleteOptions, Document, EmitEvent, ObjectChange, Page, PatchObject, PatchType, Ref,
     Selection, Stored, Views, WatchEvent, WriteOptions,
@@ -85,14 +87,17 @@ class ApiDoor:
     def __init__(
         self, store: Store, clock: Clock, rng: Rng, *, leases: leases.NodeLeases | None = None,
         settings: DoorSettings = DoorSettings(), authority: Callable[[Views], TokenAuthority] | None = None,
+        computed: Mapping[str, Computed] = MappingProxyType({}),
     ) -> None:  # fmt: skip
-        """authority: makes what issues ServiceAccounts' tokens; without it there are none."""
+        """authority: makes what issues ServiceAccounts' tokens; without it there are none. computed: by resource, who works out its
+        objects."""
         self.views = StoreViews(store)
         self.authority = authority(self.views) if authority is not None else None
         self.catalog = Catalog()
         self._store = store
         self._clock = clock
         self._leases = leases
+        self._computed = computed
         self._reader = Reader(store, clock, settings)
         self._authorizer = Authorizer(store)
         self._reviews = Reviews(self._authorizer, self.authority)
@@ -125,6 +130,11 @@ class ApiDoor:
 
     def get(self, actor: Actor, ref: Ref, *, subresource: str = "") -> Stored:
         resource = self._enter(actor, "get", ref, subresource)
+        if ref.resource in self._computed:
+            document = self._computed[ref.resource].get(self.views, ref)
+            if document is None:
+                raise faults.not_found(resource, ref.name)
+            return computed.stored(document)
         if _is_node_lease(self._leases, ref) and self._leases is not None:
             lease = self._leases.get(ref.name)
             if lease is None:
@@ -151,6 +161,8 @@ class ApiDoor:
         continue_: str = "", revision: int | None = None, exact: bool = False,
     ) -> Page:  # fmt: skip
         known = self._enter(actor, "list", Ref(resource, _only_name(selection), namespace))
+        if resource in self._computed:
+            return computed.page(self._computed[resource].list(self.views, namespace), known, selection, revision=self.views.revision)
         ask = Ask(limit=max(limit, 0), continue_=continue_, revision=revision, exact=exact)
         page = versions.served_page(known, await self._reader.list(known, namespace, selection, ask=ask))
         if self._leases is None or resource != leases.RESOURCE or namespace not in ("", leases.NAMESPACE) or page.continue_:

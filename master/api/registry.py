@@ -21,7 +21,7 @@ from master.api.kinds import access as access_kinds
 from master.api.kinds import (
     admissionregistration, apiservice, certificatesigningrequest, claim, classes, configs, controllerrevision, core, cronjob, daemonset,
     deployment, endpoints, event, horizontalpodautoscaler, job, networking, persistentvolume, poddisruptionbudget, quota, replicaset,
-    replicationcontroller, service, statefulset, storage,
+    replicationcontroller, service, statefulset, storage, usage,
 )  # fmt: skip
 from master.api.kinds import customresource as definitions
 from master.api.kinds import namespace as namespace_kind
@@ -50,6 +50,12 @@ class Scaling(msgspec.Struct, frozen=True):
     replicas: tuple[str, ...] = ("spec", "replicas")
     status_replicas: tuple[str, ...] = ("status", "replicas")
     selector: tuple[str, ...] = ()
+
+
+class Described(msgspec.Struct, frozen=True, eq=False):
+    """The schema of a kind of which the package has no definition; its references are bare names."""
+
+    schema: Document
 
 
 class Custom(Protocol):
@@ -86,6 +92,7 @@ class Resource(msgspec.Struct, frozen=True):
     one's own, and what it validates comes on top. to_stored(document), from_stored(document): the conversions, pure.
     custom: what a definition says of a custom resource; None for the registry's own. served: False for one that is only stored.
     scaling: with SCALE, where a custom resource keeps it.
+    described: for a kind that the package does not know.
     virtual: a question rather than an object: answered when it is created, and never stored.
     """
 
@@ -113,6 +120,7 @@ class Resource(msgspec.Struct, frozen=True):
     served: bool = True
     scaling: Scaling | None = None
     virtual: bool = False
+    described: Described | None = None
 
     @property
     def key(self) -> str:
@@ -175,6 +183,18 @@ ACCESS: tuple[Resource, ...] = (
     Resource("localsubjectaccessreviews", "LocalSubjectAccessReview", "localsubjectaccessreview", group=_MAY, verbs=ASKED, virtual=True),
 )  # fmt: skip
 """Who is who, and who may what: `access/`."""
+
+USAGE: tuple[Resource, ...] = (
+    Resource(
+        "nodes", "NodeMetrics", "", group="metrics.k8s.io", version="v1beta1", namespaced=False, verbs=READ_VERBS,
+        columns=usage.NODE_COLUMNS, described=Described(usage.NODE_SCHEMA),
+    ),
+    Resource(
+        "pods", "PodMetrics", "", group="metrics.k8s.io", version="v1beta1", verbs=READ_VERBS, columns=usage.POD_COLUMNS,
+        described=Described(usage.POD_SCHEMA),
+    ),
+)  # fmt: skip
+"""Worked out when asked for, and not stored (`computed.py`)."""
 
 RESOURCES: tuple[Resource, ...] = (
     Resource(
@@ -414,6 +434,7 @@ RESOURCES: tuple[Resource, ...] = (
         prepare=definitions.prepare, spec_paths=("spec",),
     ),
     *ACCESS,
+    *USAGE,
 )  # fmt: skip
 
 KEPT: tuple[Resource, ...] = tuple(r for r in RESOURCES if not r.stored and "watch" in r.verbs)

@@ -3,6 +3,7 @@
     watches (following) ─► Index, KeyRing ─► queue of nodes ─► assignments.plan ─► the node's session
     control socket ─► Hello ─► Sessions            Join ─► Registrar
                       Heartbeat ─► Liveness        PodReport, PodGone, NodeReport, Happened ─► Reports ─► ReportWriter ─► Ack
+                      Usage ─► Board
     clock ─► Liveness ─► a silent node: its session ends, its conditions turn Unknown, its pods' Ready False
 
 Everything here can be rebuilt from the store; nothing but the count of the master's starts is written on its own account. A message
@@ -30,6 +31,7 @@ from common.wire.requests import LogRequest, TalkRequest
 from common.wire.transport import Inbound, Listener
 from master.api.contract import Door, Ref
 from master.api.streams import Conversation
+from master.api.usage import NodeUsage
 from master.dispatch import sessions
 from master.dispatch.assigning import Assigner
 from master.dispatch.following import Following
@@ -73,19 +75,28 @@ class Leases(Protocol):
     def drop(self, node: str) -> None: ...
 
 
+class Board(Protocol):
+    """Who shows what nodes use: `master.api.usage.UsageBoard`."""
+
+    def take(self, node: str, usage: NodeUsage) -> None: ...
+
+    def drop(self, node: str) -> None: ...
+
+
 class Dispatch:
     """`run()` until cancelled. `ring` is what both listeners ask for admission. `logs` and `talk` make it a
     `master.api.streams.Streams`."""
 
     def __init__(
         self, door: Door, *, control: Listener, streams: Listener, clock: Clock, settings: Settings,
-        ring: KeyRing | None = None, leases: Leases | None = None,
+        ring: KeyRing | None = None, leases: Leases | None = None, board: Board | None = None,
     ) -> None:  # fmt: skip
         self._door = door
         self._control = control
         self._clock = clock
         self._settings = settings
         self._leases = leases
+        self._board = board
         self.ring = ring or KeyRing(clock)
         self._index = Index()
         self._sessions = Sessions()
@@ -250,6 +261,10 @@ class Dispatch:
             self._renew(session.node)
             await self._send(session, messages.Ack(session.epoch, ()))
             return
+        if isinstance(message, messages.Usage):
+            if self._board is not None:
+                self._board.take(session.node, self._reports.usage(session, message))
+            return
         try:
             void = self._reports.take(session, message)
         except msgspec.DecodeError as error:
@@ -279,8 +294,11 @@ class Dispatch:
         if session is not None:
             self._end(session, why)
             self._control.drop(session.peer)
-        if self._leases is not None and self._index.node(node) is None:
-            self._leases.drop(node)
+        if self._index.node(node) is None:
+            if self._leases is not None:
+                self._leases.drop(node)
+            if self._board is not None:
+                self._board.drop(node)
 
     async def _watch_silence(self) -> None:
         tick_s = min(TICK_MAX_S, self._settings.node_grace_s / 10)

@@ -14,6 +14,7 @@ import msgspec
 
 from common.wire import messages
 from master.api.contract import Document, EmitEvent, Ref
+from master.api.usage import NodeUsage, PodUsage
 from master.dispatch.assignments import HeldPod
 from master.dispatch.index import Index
 from master.dispatch.sessions import Session
@@ -45,6 +46,15 @@ class Reports:
         elif isinstance(message, messages.Happened):
             self._happened(session, message)
         return ()
+
+    def usage(self, session: Session, usage: messages.Usage) -> NodeUsage:
+        """What the node says of itself and of those pods that are its own."""
+        found = []
+        for each in usage.pods:
+            pod = self._of_session(session, each.uid)
+            if pod is not None:
+                found.append(PodUsage(Ref("pods", pod.name, pod.namespace), pod.uid, each.window_s, each.containers))
+        return NodeUsage(usage.window_s, usage.cpu_nano, usage.memory_bytes, tuple(found))
 
     def _of_session(self, session: Session, uid: str) -> HeldPod | None:
         pod = self._index.pod(uid)

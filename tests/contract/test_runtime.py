@@ -317,6 +317,31 @@ def test_stopping_without_grace_kills_at_once(on: Callable) -> None:
     on(test)
 
 
+def test_what_running_containers_used_grows_and_is_of_those_that_run(on: Callable) -> None:
+    async def test(bench: Bench) -> None:
+        limits = ResourceLimits(cpu_request_milli=500, memory_request_bytes=32 << 20)
+        busy = "while true; do :; done" if bench.name != "hollow" else "sleep 1000"
+        sandbox_id, container_id = await bench.run("sh", "-c", busy, resources=limits)
+        ended = await bench.runtime.create_container(sandbox_id, await bench.container("true", name="short"))
+        await bench.runtime.start_container(ended)
+        await bench.runtime.stop_container(ended, 0)
+        await bench.runtime.observe()
+        first = {each.id: each for each in await bench.runtime.stats()}
+        assert set(first) == {container_id}
+        found = first[container_id]
+        assert (found.uid, found.name) == (bench.uid, "app")
+        assert found.started_at is not None and abs(found.started_at - SystemClock().now()) < 60
+        assert found.memory_bytes > 0
+        async with asyncio.timeout(20):
+            while (await bench.runtime.stats())[0].cpu_ns < found.cpu_ns + 50_000_000:
+                await asyncio.sleep(0.05)
+        await bench.runtime.stop_container(container_id, 0)
+        await bench.runtime.observe()
+        assert await bench.runtime.stats() == []
+
+    on(test)
+
+
 def test_a_stopped_sandbox_is_not_ready_and_its_containers_have_ended(on: Callable) -> None:
     async def test(bench: Bench) -> None:
         sandbox_id, _ = await bench.run("sleep", "1000")

@@ -112,6 +112,7 @@ PEOPLE: tuple[Default, ...] = (
     ),
     Default("system:aggregate-to-edit", _EDIT, part_of="edit"),
     Default("system:aggregate-to-view", _VIEW, part_of="view"),
+    Default("system:aggregated-metrics-reader", (on(READ, "metrics.k8s.io", "pods nodes"),), part_of="view"),
     Default(
         "system:discovery",
         (at("get", "/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/"),),

@@ -99,10 +99,15 @@ def by_group(resources: Sequence[Resource]) -> dict[str, tuple[Resource, ...]]:
     return found
 
 
+def _schema_of(resource: Resource) -> Json | None:
+    bringing = resource.custom or resource.described
+    return bringing.schema if bringing is not None else None
+
+
 def names_of(resource: Resource) -> tuple[str, str]:
-    """Of the kind's definition and its list's. A custom kind's is its group's name turned round, as Kubernetes has it.
+    """Of the kind's definition and its list's. A kind's that brings its schema is its group's name turned round, as Kubernetes has it.
     Virtual kinds have no list; an older version, kept for older clients, may have no definition any more."""
-    if resource.custom is not None:
+    if _schema_of(resource) is not None:
         own = ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
         return own, f"{own}List"
     found = [schema_source.name_of(resource.group, resource.version, kind) for kind in (resource.kind, f"{resource.kind}List")]
@@ -111,11 +116,12 @@ def names_of(resource: Resource) -> tuple[str, str]:
 
 
 def definitions_of(resource: Resource) -> Json:
-    """Those that no package has: of a custom kind and of its list, with references as bare names."""
-    if resource.custom is None:
+    """Those that no package has: of a kind that brings its schema and of its list, with references as bare names."""
+    schema = _schema_of(resource)
+    if schema is None:
         return {}
     own, listed = names_of(resource)
-    schema, gvk = resource.custom.schema, {"group": resource.group, "version": resource.version}
+    gvk = {"group": resource.group, "version": resource.version}
     official = schema_source.definition("io.k8s.api.core.v1.ConfigMapList")["properties"]
     head = {"apiVersion": official["apiVersion"], "kind": official["kind"]}
     about = schema_source.definition("io.k8s.api.core.v1.ConfigMap")["properties"]["metadata"]["description"]

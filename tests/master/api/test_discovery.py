@@ -13,8 +13,8 @@ from master.api.registry import RESOURCES
 CATALOG = Catalog()
 
 
-def entry(group: str, name: str) -> Any:
-    found = discovery.resources(CATALOG, group, "v1")
+def entry(group: str, name: str, version: str = "v1") -> Any:
+    found = discovery.resources(CATALOG, group, version)
     assert found is not None
     return next(each for each in found["resources"] if each["name"] == name)
 
@@ -52,7 +52,8 @@ def test_a_group_that_is_not_served(group: str) -> None:
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.key)
 def test_a_resource_is_the_same_in_both_forms(resource: Any) -> None:
-    classic, new = entry(resource.group, resource.plural), aggregated(resource.group, resource.plural)
+    version = resource.version if resource.group == "metrics.k8s.io" else "v1"
+    classic, new = entry(resource.group, resource.plural, version), aggregated(resource.group, resource.plural)
     assert classic["verbs"] == new["verbs"] == list(resource.verbs)
     assert classic["singularName"] == new["singularResource"] == resource.singular
     assert classic["kind"] == new["responseKind"]["kind"] == resource.kind

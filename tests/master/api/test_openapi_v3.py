@@ -75,7 +75,7 @@ def test_nothing_of_the_package_s_rewriting_is_left(path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_every_patch_says_its_kind_its_types_and_that_the_server_validates(path: str) -> None:
     patches = [(place, operation) for place, method, operation in operations_of(path) if method == "patch"]
-    assert patches or all(r.virtual for r in RESOURCES if path == f"apis/{r.group}/{r.version}")
+    assert patches or all("patch" not in r.verbs for r in RESOURCES if path == f"apis/{r.group}/{r.version}")
     for place, operation in patches:
         assert set(operation["x-kubernetes-group-version-kind"]) == {"group", "version", "kind"}, place
         assert "application/strategic-merge-patch+json" in operation["requestBody"]["content"], place

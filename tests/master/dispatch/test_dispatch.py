@@ -241,6 +241,33 @@ def test_reports_of_an_old_epoch_generation_or_another_node_are_void() -> None:
     check(test)
 
 
+def test_a_host_tells_what_it_and_its_own_pods_use() -> None:
+    async def test(world: World) -> None:
+        await world.node("n2")
+        agent, other = await world.connected("n1"), await world.connected("n2")
+        await world.pod()
+        assign = await agent.expect(m.Assign)
+
+        def usage(who: Agent, cpu_nano: int) -> m.Usage:
+            pod = m.PodUse(assign.uid, 15.0, (m.ContainerUse("c", cpu_nano, 1024),))
+            return m.Usage(who.epoch, 15.0, cpu_nano, 2048, (pod, m.PodUse("nobody", 15.0, ())))
+
+        revision = world.store.revision
+        await other.say(usage(other, 7))
+        await agent.say(m.Usage(agent.epoch - 1, 15.0, 8, 1, ()))
+        await agent.say(usage(agent, 5))
+        found = await world.until(lambda: world.board.of_node("n1") and world.board.of_node("n2") and world)
+        assert world.get("nodes.metrics.k8s.io", "n1")["usage"]["cpu"] == "5n"
+        assert world.get("nodes.metrics.k8s.io", "n2")["usage"]["cpu"] == "7n"
+        [container] = world.get("pods.metrics.k8s.io", "web", "default")["containers"]
+        assert (container["name"], container["usage"]) == ("c", {"cpu": "5n", "memory": "1Ki"})
+        assert found.store.revision == revision, "nothing of it is written"
+        await world.door.delete(USER, Ref("nodes", "n1"))
+        await world.until(lambda: world.board.of_node("n1") is None)
+
+    check(test)
+
+
 def test_a_damaged_report_is_void_and_ends_nothing() -> None:
     async def test(world: World) -> None:
         agent = await world.connected()

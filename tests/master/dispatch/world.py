@@ -19,6 +19,7 @@ from master.api import bootstrap
 from master.api.contract import Actor, Document, Ref, Role
 from master.api.door import ApiDoor
 from master.api.leases import NodeLeases
+from master.api.usage import UsageBoard
 from master.dispatch.dispatch import Dispatch, Settings
 from master.dispatch.index import AGENT_KEY
 from master.store.contract import Cause
@@ -101,7 +102,8 @@ class World:
         self.rng = SeededRng("dispatch")
         self.store = MemoryStore(self.clock)
         self.leases = NodeLeases(self.rng)
-        self.door = ApiDoor(self.store, self.clock, self.rng, leases=self.leases)
+        self.board = UsageBoard(self.clock, every_s=15.0)
+        self.door = ApiDoor(self.store, self.clock, self.rng, leases=self.leases, computed=self.board.computed)
         self.network = Network()
         self.dispatch: Dispatch
 
@@ -109,8 +111,9 @@ class World:
         control = self.network.listener("control", host="master")
         streams = self.network.listener("stream", host="master")
         self.dispatch = Dispatch(
-            self.door, control=control, streams=streams, clock=self.clock, settings=SETTINGS, leases=self.leases
-        )
+            self.door, control=control, streams=streams, clock=self.clock, settings=SETTINGS, leases=self.leases,
+            board=self.board,
+        )  # fmt: skip
         return self.dispatch
 
     # -- objects
