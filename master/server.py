@@ -31,7 +31,7 @@ from common.wire import keys
 from common.wire.transport import Listener
 from common.wire.zmq_transport import ZmqListener
 from master import credentials, pki, process
-from master.api import bootstrap, metrics
+from master.api import bootstrap, components, metrics
 from master.api.access.tokens import TokenAuthority
 from master.api.contract import Ref, Views
 from master.api.crd.publisher import Publisher
@@ -119,12 +119,13 @@ async def compose(world: World, settings: Settings) -> Master:
         issuer = f"https://kubernetes.default.svc.{settings.cluster_domain}"
         return TokenAuthority(world.token_key, issuer=issuer, views=views, clock=world.clock, rng=world.rng)
 
+    parts = components.Components()
     board = UsageBoard(world.clock, every_s=settings.usage_s)
     leases = NodeLeases(world.rng, duration_s=max(1, round(settings.node_grace_s)))
     door = ApiDoor(
         world.store, world.clock, world.rng, leases=leases,
         settings=DoorSettings(toleration_s=settings.eviction_s, event_ttl_s=settings.event_ttl_s),
-        authority=authority if world.token_key else None, computed=board.computed,
+        authority=authority if world.token_key else None, computed={**board.computed, components.KEY: parts},
     )  # fmt: skip
     await bootstrap.ensure(door)
     publisher = Publisher(door, world.clock)
@@ -132,7 +133,7 @@ async def compose(world: World, settings: Settings) -> Master:
     system = door.views.get(Namespace, Ref("namespaces", "kube-system"))
     assert system is not None, "the bootstrap made it, and it cannot be deleted"
     cluster_id = system.metadata.uid
-    return Master(
+    master = Master(
         cluster_id=cluster_id,
         door=door,
         publisher=publisher,
@@ -152,6 +153,8 @@ async def compose(world: World, settings: Settings) -> Master:
             ),
         ),
     )  # fmt: skip
+    parts.checks = {"etcd-0": world.store.trouble, "scheduler": master.scheduler.trouble, "controller-manager": master.trouble}
+    return master
 
 
 # A real master.

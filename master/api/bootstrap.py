@@ -1,5 +1,5 @@
 """What every cluster has from its first moment: the default roles, the four namespaces, the Service `kubernetes`, the two system
-priority classes.
+priority classes, an APIService for each group and version that is served.
 
 Idempotent: run at each start. Each namespace's ServiceAccount `default` is made by a controller.
 """
@@ -7,6 +7,7 @@ Idempotent: run at each start. Each namespace's ServiceAccount `default` is made
 from __future__ import annotations
 
 from common.errors import AlreadyExists
+from master.api import apiservices, registry
 from master.api.access import defaults as access
 from master.api.contract import Document, Door, Ref, WriteOptions
 from master.api.kinds import classes
@@ -40,6 +41,8 @@ async def ensure(door: Door) -> None:
     for name, (value, description) in PRIORITIES.items():
         document = {"metadata": {"name": name}, "value": value, "description": description}
         await _ensure(door, Ref("priorityclasses.scheduling.k8s.io", name), document)
+    for document in apiservices.built_in(registry.RESOURCES):
+        await _ensure(door, Ref(apiservices.KEY, document["metadata"]["name"]), document)
 
 
 async def _ensure(door: Door, ref: Ref, document: Document) -> None:

@@ -46,6 +46,7 @@ class Role(enum.Enum):
     DEFINITIONS = "customresourcedefinition-controller"
     DISRUPTION = "disruption-controller"
     CLUSTER_ROLE_AGGREGATION = "clusterrole-aggregation-controller"
+    APISERVICE = "apiservice-registration-controller"
 
     @property
     def user(self) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from common.errors import FieldCause
 from common.objects import access, cluster, customresource, meta, node, pod, policy, workloads
+from common.objects.apiservice import APIService
 from master.api import schema
 from master.api.contract import Document
 from master.api.kinds import access as access_kinds
@@ -92,6 +93,7 @@ class Resource(msgspec.Struct, frozen=True):
     one's own, and what it validates comes on top. to_stored(document), from_stored(document): the conversions, pure.
     custom: what a definition says of a custom resource; None for the registry's own. served: False for one that is only stored.
     scaling: with SCALE, where a custom resource keeps it.
+    deprecated: what everybody who asks for it is warned of.
     described: for a kind that the package does not know.
     virtual: a question rather than an object: answered when it is created, and never stored.
     """
@@ -121,6 +123,7 @@ class Resource(msgspec.Struct, frozen=True):
     scaling: Scaling | None = None
     virtual: bool = False
     described: Described | None = None
+    deprecated: str = ""
 
     @property
     def key(self) -> str:
@@ -266,10 +269,11 @@ RESOURCES: tuple[Resource, ...] = (
     # What else core/v1 has.
     Resource(
         "componentstatuses", "ComponentStatus", "componentstatus", namespaced=False, short_names=("cs",), verbs=READ_VERBS,
-        columns=core.COMPONENT_COLUMNS,
+        columns=core.COMPONENT_COLUMNS, deprecated="v1 ComponentStatus is deprecated in v1.19+",
     ),
     Resource(
         "endpoints", "Endpoints", "endpoints", short_names=("ep",), columns=endpoints.COLUMNS, default=endpoints.default,
+        deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         validate=endpoints.validate,
     ),
     Resource(
@@ -424,7 +428,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "apiservices", "APIService", "apiservice", group="apiregistration.k8s.io", namespaced=False, categories=EXTENSIONS,
-        subresources=(STATUS,), columns=apiservice.COLUMNS, default=apiservice.default, validate=apiservice.validate,
+        view=APIService, subresources=(STATUS,), columns=apiservice.COLUMNS, default=apiservice.default, validate=apiservice.validate,
         prepare=apiservice.prepare,
     ),
     Resource(

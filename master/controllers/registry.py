@@ -8,8 +8,8 @@ from common.clock import Clock
 from master.api.contract import Door
 from master.api.metrics import Family
 from master.controllers import (
-    clusterrole_aggregation, definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle, pod_gc, replicaset,
-    service_account, taint_eviction,
+    apiservice, clusterrole_aggregation, definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle, pod_gc,
+    replicaset, service_account, taint_eviction,
 )  # fmt: skip
 from master.controllers.controller import Controller
 from master.controllers.loop import Loop
@@ -29,6 +29,7 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
         disruption.CONTROLLER,
+        apiservice.CONTROLLER,
         garbage.CONTROLLER,
     )
 

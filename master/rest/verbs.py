@@ -11,7 +11,7 @@ is here; what a request means, may do and breaks is said by the door, and its er
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -99,6 +99,11 @@ def _shaped(document: dict[str, Any], shape: type[Shape]) -> Shape:
         raise BadRequest(f"the body is not what this subresource takes: {error}") from None
 
 
+def _warnings(call: Call, said: Sequence[str] = ()) -> Sequence[str]:
+    deprecated = call.route.resource.deprecated
+    return (deprecated, *said) if deprecated else said
+
+
 class Verbs:
     """`answer(call)` picks by method and by what the path names."""
 
@@ -152,7 +157,7 @@ class Verbs:
             call.actor, call.route.resource.key, call.route.namespace, selection=asked.selection, limit=asked.limit,
             continue_=asked.continue_, revision=asked.revision, exact=asked.exact,
         )  # fmt: skip
-        return await reply.json(call.request, self._page(call, page))
+        return await reply.json(call.request, self._page(call, page), warnings=_warnings(call))
 
     def _page(self, call: Call, page: Page) -> bytes:
         form, resource = call.accepted.form, call.route.resource
@@ -179,7 +184,7 @@ class Verbs:
                 call.route.resource, [stored], now=self._clock.now(), include=call.query.get("includeObject", ""),
                 revision=stored.revision, version=call.accepted.version,
             )  # fmt: skip
-        return await reply.json(call.request, body, code=code, warnings=warnings or ())
+        return await reply.json(call.request, body, code=code, warnings=_warnings(call, warnings or ()))
 
     # Writing.
 

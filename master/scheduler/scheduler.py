@@ -75,6 +75,7 @@ class Scheduler:
         self._binding: dict[str, Placement] = {}
         self._reporting: dict[str, _Report] = {}
         self._attempts = {"scheduled": 0, "unschedulable": 0, "error": 0}
+        self._running = False
         self._woken = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -85,6 +86,7 @@ class Scheduler:
         revision = self._load()
         try:
             async with TaskGroup() as group:
+                self._running = True
                 group.start(self._follow("nodes", self._note_node, revision), name="scheduler-nodes")
                 group.start(self._follow("pods", self._note_pod, revision), name="scheduler-pods")
                 while True:
@@ -92,7 +94,12 @@ class Scheduler:
                     self._round(group)
                     await self._woken.wait()
         finally:
+            self._running = False
             self._set_timer(None)
+
+    def trouble(self) -> str:
+        """What keeps it from placing pods; "" when all is well."""
+        return "" if self._running else "it does not run"
 
     def metrics(self) -> Iterator[Family]:
         waiting = self._queue.counts(asyncio.get_running_loop().time())

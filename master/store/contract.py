@@ -103,6 +103,9 @@ class Store(Protocol):
     def compacted(self) -> int:
         """Revisions up to and including this one are no longer readable (the current state always is)."""
 
+    def trouble(self) -> str:
+        """What keeps it from taking writes; "" when all is well."""
+
     async def open(self) -> None: ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""APIService: another server's group and version. Stored and served; requests are not passed on yet."""
+"""APIService: a group and version, of this server or of another one, to which requests are not passed on."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def validate(new: Document, old: Document | None) -> list[FieldCause]:
         found.append(rules.invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: "{wanted}"'))
     if group:
         found += rules.subdomain_name("spec.group", group)
-    else:
+    elif version != "v1":
         found.append(rules.required("spec.group", "only v1 may have an empty group"))
     found += rules.service_name("spec.version", version)
     for field, highest in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
