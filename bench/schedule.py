@@ -33,7 +33,7 @@ CLIENTS = 8
 DEADLINE_S = 180.0
 POD_PATH = "/api/v1/namespaces/default/pods"
 OFFER = {"cpu": "8", "memory": "32Gi", "pods": "110"}
-SPEC = {"containers": [{"name": "main", "image": "busybox:1.36", "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}]}
+SPEC = {"containers": [{"name": "main", "image": "busybox:1.36", "command": ["sleep", "1d"], "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}]}
 
 
 def snapshot(count: int) -> Snapshot:
