@@ -217,7 +217,7 @@ async def _play(parts: Parts, identity: joining.Identity, shared: Shared | None)
     agent = Agent(parts)
     link = Link(
         _dialer(identity.master, identity.pair, shared), node=identity.node, cluster=identity.cluster, duties=agent, streams=agent,
-        document=agent.hello_document, clock=parts.clock, rng=SystemRng(),
+        document=agent.hello_document, clock=parts.clock, rng=SystemRng(), peers=parts.network.makes_routes,
     )  # fmt: skip
     await agent.run(link)
 

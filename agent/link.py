@@ -96,12 +96,13 @@ class _NoSession(Exception):
 
 class Link:
     """`run()` keeps a session up until cancelled; `send` speaks in it. document: what Hello says of this host (encoded JSON of a
-    partial Node), asked for at each Hello."""
+    partial Node), asked for at each Hello. peers: whether it has to know the other nodes."""
 
     def __init__(
         self, dialer: Dialer, *, node: str, cluster: str, duties: Duties, streams: StreamServer, document: Callable[[], bytes],
-        clock: Clock, rng: Rng, settings: Settings = Settings(),
+        clock: Clock, rng: Rng, settings: Settings = Settings(), peers: bool = True,
     ) -> None:  # fmt: skip
+        self._peers = peers
         self._dialer = dialer
         self._node = node
         self._cluster = cluster
@@ -160,7 +161,7 @@ class Link:
 
     async def _greet(self, connection: Connection) -> messages.Welcome:
         hello = messages.Hello(
-            messages.PROTOCOL, self._cluster, self._node, self._instance, version.VERSION, self._document()
+            messages.PROTOCOL, self._cluster, self._node, self._instance, version.VERSION, self._document(), self._peers
         )
         await connection.send(codec.encode(hello))
         try:

@@ -23,6 +23,8 @@ BASE = 1000
 CLIENTS = 8
 GRACE_S = 50.0
 """kmaster's own default, and so heartbeats every 10 s: a lab's are more frequent."""
+POD_CIDR = "10.128.0.0/9"
+"""A /24 for each of 5,000 hosts and more."""
 SETTLE_S = 10.0
 WATCH_S = 20.0
 KB = 1e3
@@ -46,7 +48,7 @@ def at_rest(process: psutil.Process) -> tuple[float, float]:
 
 
 def settings(hosts: int) -> LabSettings:
-    return LabSettings(runtime="hollow", hosts=hosts, example=False, node_grace_s=GRACE_S)
+    return LabSettings(runtime="hollow", hosts=hosts, example=False, node_grace_s=GRACE_S, pod_cidr=POD_CIDR)
 
 
 def measure() -> list[Figure | Skip]:

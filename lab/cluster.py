@@ -6,6 +6,7 @@ Everything here goes through the front doors that users have: the HTTPS API with
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from lab.contract import LabFault, Progress
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "web.yaml"
 MASTER_TIMEOUT_S = 30.0
 NODE_TIMEOUT_S = 30.0
+LISTS_SHARE = 10
+"""The pause after a list of the nodes, in the time that it took."""
+NAMED = 8
 EXAMPLE_TIMEOUT_S = 90.0
 KCTL_TIMEOUT_S = 20.0
 
@@ -56,17 +60,26 @@ def _is_ready(node: Document) -> bool:
 
 
 def wait_nodes(api: Api, names: list[str], *, check: Callable[[], None], progress: Progress) -> None:
-    """Wait until these nodes are Ready. `check` raises when waiting has become pointless."""
+    """Wait until these nodes are Ready, for as long as there is progress: each NODE_TIMEOUT_S brings another one. `check` raises when
+    waiting has become pointless."""
     missing = set(names)
 
-    def ready() -> bool:
+    def more_ready() -> bool:
         check()
+        before, began = len(missing), processes.CLOCK.monotonic()
         nodes = {node["metadata"]["name"]: node for node in api.get("/api/v1/nodes")["items"]}
         missing.intersection_update(name for name in names if not (name in nodes and _is_ready(nodes[name])))
         progress.detail(f"{len(names) - len(missing)} of {len(names)} Ready")
-        return not missing
+        # Subtle: thousands of nodes are megabytes; asked for without a pause, they would keep the master from the hosts that join.
+        time.sleep(LISTS_SHARE * (processes.CLOCK.monotonic() - began) if missing else 0.0)
+        return len(missing) < before or not missing
 
-    processes.until(ready, NODE_TIMEOUT_S, lambda: f"not Ready after {NODE_TIMEOUT_S:g} s: {', '.join(sorted(missing))}")
+    while missing:
+        processes.until(more_ready, NODE_TIMEOUT_S, lambda: f"not Ready after {NODE_TIMEOUT_S:g} s: {_some(sorted(missing))}")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= NAMED else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def heartbeat(kubeconfig: Path, node: str) -> str:

@@ -44,7 +44,8 @@ class LabFault(SteersmanError):
 
 class LabSettings(msgspec.Struct, frozen=True):
     """runtime: containerd, docker, mixed (both in turn) or hollow. cpu, memory_bytes, pods: each agent host's capacity,
-    enforced where the machine's cgroups can, stated to kagent in any case. node_grace_s, eviction_s: kmaster's, short so
+    enforced where the machine's cgroups can, stated to kagent in any case. pod_cidr: kmaster's, "" for its default, which has
+    ranges for 256 nodes. node_grace_s, eviction_s: kmaster's, short so
     that faults show soon. example: apply examples/web.yaml and wait for it."""
 
     runtime: str = "containerd"
@@ -52,6 +53,7 @@ class LabSettings(msgspec.Struct, frozen=True):
     cpu: int = 2
     memory_bytes: int = 2 << 30
     pods: int = 110
+    pod_cidr: str = ""
     node_grace_s: float = 4.0
     eviction_s: float = 0.0
     example: bool = True

@@ -24,6 +24,8 @@ def kmaster(settings: LabSettings, *, data: Path, address: str, kubeconfig: Path
         "--node-grace-s", f"{settings.node_grace_s:g}", "--eviction-s", f"{settings.eviction_s:g}",
         "--usage-s", "5",
     ]  # fmt: skip
+    if settings.pod_cidr:
+        argv += ["--pod-cidr", settings.pod_cidr]
     if ports != PORTS:  # on loopback, beside others
         argv += ["--bind", address]
         for name, port in ports.items():

@@ -4,12 +4,13 @@ Everything of the cluster is real but the containers: they start, end and restar
 networking and `exec` have nothing to show. Up to EACH hosts have a kagent process each, and faults work as in a real lab: `kill`
 ends the process with all its containers, `freeze` stops it (SIGSTOP), and so does `partition` (a stopped host is as silent as one that
 is cut off, but does not go on working meanwhile); it has no link, disk or clock of its own to break. More hosts than that are played by
-one process, and faults hit them all.
+few processes, `hollow` or `hollow1`, `hollow2`, …, with up to PLAYED hosts each; faults hit all hosts of one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import signal
 import subprocess
@@ -24,10 +25,25 @@ from lab.state import Host, State, StateFile, lab_id
 
 EACH = 8
 ALL = "hollow"
-"""The name of the one host entry that stands for many."""
+"""How the names of host entries begin that stand for many."""
+PLAYED = 2000
+"""Each hollow host takes four files of its process."""
 KILL_TIMEOUT_S = 15.0
 SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP, "partition": signal.SIGSTOP}
 """The faults that a hollow host can have, and how."""
+
+
+def _played(hosts: int) -> dict[str, int]:
+    """How many hosts each process plays, by the name of its entry."""
+    if hosts <= EACH:
+        return {f"host-{number}": 1 for number in range(1, hosts + 1)}
+    count = math.ceil(hosts / PLAYED)
+    names = [ALL] if count == 1 else [f"{ALL}{number}" for number in range(1, count + 1)]
+    return {name: hosts // count + (index < hosts % count) for index, name in enumerate(names)}
+
+
+def _node_names(name: str, count: int) -> list[str]:
+    return [name] if count == 1 else [f"{name}-{number}" for number in range(count)]
 
 
 def _service(host: Host) -> str:
@@ -88,10 +104,8 @@ class HollowLab:
             if asked.hosts > EACH:
                 raise LabFault(f"a lab of {state.settings.hosts} hosts cannot grow to {asked.hosts}: run script/down first")
             state.settings = msgspec.structs.replace(state.settings, hosts=asked.hosts)
-        many = state.settings.hosts > EACH
-        names = [MASTER, ALL] if many else [MASTER] + [f"host-{number}" for number in range(1, state.settings.hosts + 1)]
         known = {host.name for host in state.hosts}
-        state.hosts += [Host(name, loopback.ADDRESS) for name in names if name not in known]
+        state.hosts += [Host(name, loopback.ADDRESS) for name in (MASTER, *_played(state.settings.hosts)) if name not in known]
         if not state.ports:
             state.ports = loopback.free_ports(list(daemons.PORTS))
         self._files.save(state)
@@ -144,7 +158,7 @@ class HollowLab:
                 argv = daemons.kmaster(state.settings, data=data, address=loopback.ADDRESS, kubeconfig=self.kubeconfig, ports=state.ports)
                 process = loopback.spawn(argv, log=self._log(host))
             else:
-                count = state.settings.hosts if host.name == ALL else 1
+                count = _played(state.settings.hosts)[host.name]
                 argv = daemons.kagent_hollow(state.settings, data=data, name=host.name, count=count)
                 process = loopback.spawn(argv, log=self._log(host), env={daemons.JOIN_VARIABLE: join} if join else None)
             host.services = {_service(host): process}
@@ -161,8 +175,8 @@ class HollowLab:
                 if not _alive(host):
                     raise LabFault(f"kagent on {host.name} ended: {processes.tail(self._log(host))} (see {self._log(host)})")
 
-        many = [f"{ALL}-{number}" for number in range(state.settings.hosts)]
-        names = [name for host in hosts for name in (many if host.name == ALL else [host.name])]
+        played = _played(state.settings.hosts)
+        names = [name for host in hosts for name in _node_names(host.name, played[host.name])]
         cluster.wait_nodes(cluster.Api(self.kubeconfig), names, check=check, progress=progress)
 
     # -- status, faults ------------------------------------------------------------------------------------------

@@ -15,6 +15,9 @@ from common.wire.messages import Peer
 
 
 class Network(Protocol):
+    makes_routes: bool
+    """Whether it needs the other nodes at all: who does not is not told of them."""
+
     def use_pod_cidr(self, pod_cidr: str) -> None:
         """Pods made from now on get addresses from it. Idempotent."""
 
@@ -27,6 +30,8 @@ class Network(Protocol):
 
 class NoNetwork:
     """tell: called with the pod CIDR, e.g. `HollowWorld.use_pod_cidr`."""
+
+    makes_routes = False
 
     def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
         self._tell = tell

@@ -26,6 +26,8 @@ FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 class HostNetwork:
     """`agent.network.contract.Network`."""
 
+    makes_routes = True
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pod_cidr = ""

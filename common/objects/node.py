@@ -45,6 +45,11 @@ class Node(meta.View):
         return next((c for c in self.status.conditions if c.type == kind), None)
 
     @property
+    def ready(self) -> bool:
+        ready = self.condition("Ready")
+        return ready is not None and ready.status == "True"
+
+    @property
     def internal_ip(self) -> str:
         return next((a.address for a in self.status.addresses if a.type == "InternalIP"), "")
 

@@ -58,7 +58,8 @@ class Refused(Message):
 
 class Hello(Message):
     """First on the control socket. instance: random per agent process, so that a key in use twice is seen.
-    document: the Node's labels, addresses, capacity, nodeInfo (encoded JSON of a partial Node)."""
+    document: the Node's labels, addresses, capacity, nodeInfo (encoded JSON of a partial Node).
+    peers: whether it has to know the other nodes; one that makes no routes need not, and is told of itself alone."""
 
     protocol: int
     cluster: str
@@ -66,6 +67,7 @@ class Hello(Message):
     instance: str
     agent_version: str
     document: bytes
+    peers: bool = True
 
 
 class Welcome(Message):
@@ -134,7 +136,7 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 class Peers(Message):
-    """All nodes' addresses and pod CIDRs, this one's own included, for routes."""
+    """All nodes' addresses and pod CIDRs, this one's own included, for routes; this one's alone when Hello asked for no more."""
 
     epoch: int
     peers: tuple[Peer, ...]

@@ -6,6 +6,7 @@ before each grant, so two nodes cannot get one range. A range is free again when
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from functools import partial
 
@@ -19,15 +20,22 @@ ACTOR = Actor("system:controller:node-ipam-controller", Role.NODE_IPAM)
 RETRY_S = 30.0
 
 
+@functools.lru_cache(maxsize=1 << 16)
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Read once: each grant looks at the ranges of all nodes."""
+    return ipaddress.ip_network(text)
+
+
 def free_range(cidr: str, mask: int, taken: set[str]) -> str | None:
     """The first range of /`mask` in `cidr` that overlaps none of `taken`; None when there is none."""
-    network = ipaddress.ip_network(cidr)
-    used = [ipaddress.ip_network(text) for text in sorted(taken)]
-    exact = {network for network in used if network.prefixlen == mask}
-    others = [network for network in used if network.prefixlen != mask]
-    for candidate in network.subnets(new_prefix=mask):
-        if candidate not in exact and not any(candidate.overlaps(other) for other in others if other.version == candidate.version):
-            return str(candidate)
+    whole = _network(cidr)
+    used = [network for network in map(_network, taken) if network.version == whole.version]
+    exact = {int(network.network_address) for network in used if network.prefixlen == mask}
+    others = [(int(network.network_address), network.num_addresses) for network in used if network.prefixlen != mask]
+    size, begin = 1 << (whole.max_prefixlen - mask), int(whole.network_address)
+    for first in range(begin, begin + whole.num_addresses, size):
+        if first not in exact and not any(first < other + length and other < first + size for other, length in others):
+            return str(type(whole)((first, mask)))
     return None
 
 

@@ -42,11 +42,6 @@ class Wanted(msgspec.Struct, frozen=True):
     wait_s: float | None = None
 
 
-def is_ready(node: Node) -> bool:
-    ready = node.condition("Ready")
-    return ready is not None and ready.status == "True"
-
-
 def _since(node: Node, now: float) -> float:
     """When its condition Ready last changed; long ago, when it does not say, or when that was before the clock was set back."""
     ready = node.condition("Ready")
@@ -56,7 +51,7 @@ def _since(node: Node, now: float) -> float:
 
 def ready_since(all_nodes: list[Node], now: float) -> float | None:
     """Since when at least one node has been ready, as far as the present ones tell; None when none is."""
-    return min((_since(node, now) for node in all_nodes if is_ready(node)), default=None)
+    return min((_since(node, now) for node in all_nodes if node.ready), default=None)
 
 
 def wanted_taints(node: Node, *, others_ready_since: float | None, window_s: float, now: float) -> Wanted:
@@ -85,7 +80,9 @@ def reconcile(settings: ControllerSettings, view: ReadView, key: Ref, now: float
     node = view.get(Node, key)
     if node is None or node.metadata.deletion_timestamp is not None:
         return NOTHING
-    others = ready_since(view.list(Node, "nodes"), now)
+    ready = node.condition("Ready")
+    # Only one that is silent, or says that it is not ready, asks for the others: looking at all nodes for each would cost n².
+    others = ready_since(view.list(Node, "nodes"), now) if ready is not None and ready.status != "True" else None
     wanted = wanted_taints(node, others_ready_since=others, window_s=settings.disruption_window_s, now=now)
     present = {(t.key, t.effect): t for t in node.spec.taints if t.key in OWN_KEYS}
     if set(present) == set(wanted.taints):
@@ -119,11 +116,11 @@ def _document(taint: Taint) -> dict[str, str]:
 
 
 def of_node(view: ReadView, seen: Seen) -> list[Ref]:
-    """The node itself; all of them when this one's readiness changed, as it decides whether others may be evicted."""
-    readiness = {is_ready(version) for version in seen.versions if isinstance(version, Node)}
+    """The node itself; when its readiness changed all that are not ready, as it decides whether those may be evicted."""
+    readiness = {version.ready for version in seen.versions if isinstance(version, Node)}
     if len(readiness) == 1 and len(seen.versions) == 2:
         return itself(view, seen)
-    return [Ref("nodes", node.metadata.name) for node in view.list(Node, "nodes")]
+    return list(dict.fromkeys((seen.ref, *view.unready_nodes())))
 
 
 def controller(settings: ControllerSettings) -> Controller:

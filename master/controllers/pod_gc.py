@@ -18,7 +18,6 @@ from common.objects.node import Node
 from common.objects.pod import Pod
 from master.api.contract import Actor, DeleteObject, Ref, Role
 from master.controllers.controller import NOTHING, Controller, Outcome, Seen, cause
-from master.controllers.node_lifecycle import is_ready
 from master.controllers.settings import ControllerSettings
 from master.controllers.view import ReadView
 
@@ -26,7 +25,7 @@ ACTOR = Actor("system:controller:pod-garbage-collector", Role.POD_GC)
 
 
 def fenced(node: Node) -> bool:
-    return not is_ready(node) and any(t.key == nodes.TAINT_OUT_OF_SERVICE for t in node.spec.taints)
+    return not node.ready and any(t.key == nodes.TAINT_OUT_OF_SERVICE for t in node.spec.taints)
 
 
 def reconcile(settings: ControllerSettings, view: ReadView, key: Ref, now: float) -> Outcome:

@@ -1,7 +1,7 @@
 """The controllers' one read view: the present state of the store, with the indexes that reconciles ask for.
 
 Objects are always read through the door's `views`, from the store's memory, so they are current to the last acknowledged
-write. The index holds only *which* objects belong together (by owner, by node, without a controller); it follows the
+write. The index holds only *which* objects belong together (by owner, by node, without a controller, not ready); it follows the
 watch, and `note` adds at once what a controller itself has just written. Because each answer is read anew and checked
 against the present object, a stale entry is harmless, and a reconcile always sees its own earlier writes: there is no
 machinery of expectations.
@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from common.objects import meta, pod
+from common.objects import meta, node, pod
 from master.api.catalog import Catalog
 from master.api.contract import Ref, Views
 
 V = TypeVar("V", bound=meta.View)
 Bucket = tuple[str, ...]
 
+UNREADY: Bucket = ("unready",)
 ADOPTED = ("pods", "replicasets.apps")
 """Resources whose objects a controller may adopt by its selector."""
 
@@ -82,6 +83,10 @@ class ReadView:
                 found.append(item)
         return found
 
+    def unready_nodes(self) -> list[Ref]:
+        """The nodes that do not say of themselves that they are ready."""
+        return sorted(self._members.get(UNREADY, ()))
+
     def note(self, ref: Ref) -> None:
         """Bring the index up to date with what stands at `ref` now. Idempotent."""
         item = self.current(ref)
@@ -113,4 +118,6 @@ def _buckets(ref: Ref, item: meta.View) -> tuple[Bucket, ...]:
         found["loose", ref.resource, ref.namespace] = None
     if isinstance(item, pod.Pod) and item.spec.node_name:
         found["node", item.spec.node_name] = None
+    if isinstance(item, node.Node) and not item.ready:
+        found[UNREADY] = None
     return tuple(found)

@@ -1,6 +1,6 @@
 """Bringing the agents up to date: the shell around `assignments.plan`.
 
-    touched(node), acknowledge(origin), readdressed() ─► queue of nodes ─► Ack, then the plan's messages ─► the node's session
+    touched(node), acknowledge(origin), readdressed(node) ─► queue of nodes ─► Ack, then the plan's messages ─► the node's session
 
 One node after the other; a node that changes meanwhile comes again, so several changes travel together. Owns what each session was sent
 and the list of all nodes as it was last told. When a message cannot be sent the session is ended by `send`, and the agent's next
@@ -50,9 +50,12 @@ class Assigner:
         """What it should hold, or has to be told, changed."""
         self._queue.add(node)
 
-    def readdressed(self) -> None:
-        """Some node's address or pod range changed. Telling n nodes about n nodes costs n², so it is told together, after a
-        while that grows with their number."""
+    def readdressed(self, node: str) -> None:
+        """A node's address or pod range changed. Telling n nodes about n nodes costs n², so it is told together, after a
+        while that grows with their number; one that asks for no others hears of itself at once."""
+        session = self._sessions.of_node(node)
+        if session is not None and not session.peers:
+            self._queue.add(node)
         delay_s = self._peers_delay_s + self._peers_delay_node_s * len(self._index.node_names())
         self._queue.add_after(PEERS, delay_s)
 
@@ -69,7 +72,7 @@ class Assigner:
             try:
                 if node == PEERS:
                     self._peers = self._index.peers()
-                    for other in self._sessions.nodes():
+                    for other in self._sessions.told_of_peers():
                         self._queue.add(other)
                 elif (session := self._sessions.of_node(node)) is not None:
                     await self._bring_up_to_date(session)
@@ -78,7 +81,8 @@ class Assigner:
 
     async def _bring_up_to_date(self, session: Session) -> None:
         configs = {ref: self._config(ref) for ref in self._index.configs_of(session.node)}
-        held = Held(self._index.pods_of(session.node), configs, self._peers)
+        peers = self._peers if session.peers else self._index.peers(session.node)
+        held = Held(self._index.pods_of(session.node), configs, peers)
         planned, session.sent = assignments.plan(session.epoch, held, session.sent)
         if session.acknowledged:
             planned.insert(0, messages.Ack(session.epoch, tuple(session.acknowledged)))

@@ -222,7 +222,7 @@ class Dispatch:
             self._end(old, "its agent said hello anew")
             if old.peer != inbound.peer:
                 self._control.drop(old.peer)
-        session = self._sessions.open(hello.node, peer=inbound.peer, instance=hello.instance)
+        session = self._sessions.open(hello.node, peer=inbound.peer, instance=hello.instance, peers=hello.peers)
         self._twice.pop(hello.node, None)
         self._liveness.heard(hello.node, self._clock.monotonic())
         who = (hello.agent_version[:32], inbound.address)

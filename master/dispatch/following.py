@@ -34,12 +34,12 @@ Keys = Callable[[], Iterable[str]]
 
 
 class Following:
-    """touched(node): what it should hold changed. ended(node, why): its session may not go on. readdressed(): nodes' addresses or
-    pod ranges changed."""
+    """touched(node): what it should hold changed. ended(node, why): its session may not go on. readdressed(node): its
+    address or pod range changed."""
 
     def __init__(
         self, door: Door, clock: Clock, *, index: Index, ring: KeyRing, liveness: Liveness, touched: Callable[[str], None],
-        ended: Callable[[str, str], None], readdressed: Callable[[], None],
+        ended: Callable[[str, str], None], readdressed: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._door = door
         self._clock = clock
@@ -125,4 +125,4 @@ class Following:
             if old is not None and (old.uid, old.public_key) != (new.uid, new.public_key):
                 self._ended(name, "its Node or its key was replaced")
         if (old and (old.address, old.pod_cidr)) != (new and (new.address, new.pod_cidr)):
-            self._readdressed()
+            self._readdressed(name)

@@ -123,6 +123,7 @@ class Index:
     def node_names(self) -> list[str]:
         return list(self._nodes)
 
-    def peers(self) -> tuple[Peer, ...]:
-        """All nodes of which an address is known, by name."""
-        return tuple(Peer(name, n.address, n.pod_cidr) for name, n in sorted(self._nodes.items()) if n.address)
+    def peers(self, *only: str) -> tuple[Peer, ...]:
+        """The nodes of which an address is known, by name; all, or only those named."""
+        known = [(name, self._nodes[name]) for name in sorted(only or self._nodes) if name in self._nodes]
+        return tuple(Peer(name, node.address, node.pod_cidr) for name, node in known if node.address)

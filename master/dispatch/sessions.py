@@ -19,12 +19,14 @@ EPOCHS_PER_START = 1 << 32
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """sent: what this connection was given; see `assignments`. acknowledged: sequences that it has to be told of."""
+    """sent: what this connection was given; see `assignments`. acknowledged: sequences that it has to be told of.
+    peers: whether it is told of the other nodes."""
 
     node: str
     peer: bytes
     epoch: int
     instance: str
+    peers: bool = True
     sent: Sent = field(default_factory=Sent)
     acknowledged: list[int] = field(default_factory=list)
 
@@ -39,9 +41,9 @@ class Sessions:
         """The master has started for the `count`-th time; before this no session opens."""
         self._next = count * EPOCHS_PER_START
 
-    def open(self, node: str, *, peer: bytes, instance: str) -> Session:
+    def open(self, node: str, *, peer: bytes, instance: str, peers: bool = True) -> Session:
         self._next += 1
-        session = Session(node, peer, self._next, instance)
+        session = Session(node, peer, self._next, instance, peers)
         self._by_node[node] = session
         self._by_peer[peer] = session
         return session
@@ -59,8 +61,9 @@ class Sessions:
     def of_peer(self, peer: bytes) -> Session | None:
         return self._by_peer.get(peer)
 
-    def nodes(self) -> list[str]:
-        return list(self._by_node)
+    def told_of_peers(self) -> list[str]:
+        """The nodes with a session that want to know the others."""
+        return [node for node, session in self._by_node.items() if session.peers]
 
 
 def refusal(hello: messages.Hello, *, identity: str, cluster: str) -> messages.Refused | None:

@@ -43,7 +43,7 @@ class Snapshot:
             slot = table.take_slot(name)
             for ask in self._on.get(name, {}).values():
                 table.place(ask, slot)
-        table.ready[slot] = _ready(node)
+        table.ready[slot] = node.ready
         table.unschedulable[slot] = node.spec.unschedulable
         table.taint_class[slot] = self._taint_class(node)
         if old is None or old.metadata.labels != node.metadata.labels:
@@ -121,7 +121,7 @@ class Snapshot:
 def _same(old: nodes.Node, new: nodes.Node) -> bool:
     """Nothing that placement depends on differs. Heartbeat-like changes of status are the common case."""
     return (
-        _ready(old) == _ready(new)
+        old.ready == new.ready
         and old.spec.unschedulable == new.spec.unschedulable
         and old.spec.taints == new.spec.taints
         and old.status.allocatable == new.status.allocatable
@@ -134,14 +134,9 @@ def _may_help(old: nodes.Node, new: nodes.Node) -> bool:
     """Whether it differs by more than having become unready or cordoned."""
     if new.spec.unschedulable and not old.spec.unschedulable:
         return False
-    if _ready(old) and not _ready(new):
+    if old.ready and not new.ready:
         return False
     return not _same(old, new)
-
-
-def _ready(node: nodes.Node) -> bool:
-    condition = node.condition("Ready")
-    return condition is not None and condition.status == "True"
 
 
 def _offered(node: nodes.Node) -> dict[str, int]:

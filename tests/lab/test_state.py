@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import hollow
 from lab import open as labs
 from lab.contract import LabFault, LabSettings
 from lab.hollow import HollowLab
@@ -75,3 +76,15 @@ def test_without_a_lab_there_is_nothing_to_show(tmp_path: Path) -> None:
     assert isinstance(lab, HostLab)
     with pytest.raises(LabFault, match="there is no lab in .*: start one with script/up"):
         lab.status()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "played"),
+    [
+        pytest.param(2, {"host-1": 1, "host-2": 1}, id="few hosts have a process each"),
+        pytest.param(200, {"hollow": 200}, id="many are played by one"),
+        pytest.param(4001, {"hollow1": 1334, "hollow2": 1334, "hollow3": 1333}, id="thousands by a few"),
+    ],
+)
+def test_hollow_hosts_are_shared_among_processes(hosts: int, played: dict[str, int]) -> None:
+    assert hollow._played(hosts) == played

@@ -5,7 +5,6 @@ from __future__ import annotations
 from agent.agent import Agent
 from master.api.contract import Actor
 from master.controllers import deployment, pod_gc, replicaset
-from master.controllers.node_lifecycle import is_ready
 from master.store.memory import MemoryStore
 from tests.sim import scenario
 
@@ -29,7 +28,7 @@ def test_a_pod_that_is_replaced_while_it_still_ends_is_found(monkeypatch):
 
 
 def test_a_silent_host_that_is_taken_for_a_dead_one_is_found(monkeypatch):
-    monkeypatch.setattr(pod_gc, "fenced", lambda node: not is_ready(node))
+    monkeypatch.setattr(pod_gc, "fenced", lambda node: not node.ready)
     assert "is at most one" in found()
 
 

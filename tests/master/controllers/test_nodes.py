@@ -82,10 +82,10 @@ def test_a_taint_that_stays_keeps_its_time():
     assert kept.time_added == LONG_AGO
 
 
-def test_a_change_of_readiness_wakes_all_nodes():
-    cluster = Cluster(node("a"), node("b"))
+def test_a_change_of_readiness_wakes_the_nodes_that_are_not_ready():
+    cluster = Cluster(node("a"), node("b", "Unknown"), node("c", ""), node("d"))
     ready, silent = cluster.get(Node, ref("a")), Cluster(node("a", "Unknown")).get(Node, ref("a"))
-    assert len(node_lifecycle.of_node(cluster.view, Seen(ref("a"), ready, silent))) == 2
+    assert node_lifecycle.of_node(cluster.view, Seen(ref("a"), ready, silent)) == [ref("a"), ref("b"), ref("c")]
     assert node_lifecycle.of_node(cluster.view, Seen(ref("a"), ready, ready)) == [ref("a")]
 
 
@@ -157,8 +157,23 @@ def test_a_node_for_which_no_range_is_left_is_told_so():
     assert outcome.requeue_after_s
 
 
-def test_ranges_of_another_size_are_not_given_again():
-    assert node_ipam.free_range("10.244.0.0/16", 24, {"10.244.0.0/23"}) == "10.244.2.0/24"
+@pytest.mark.parametrize(
+    ("taken", "found"),
+    [
+        pytest.param(set(), "10.244.0.0/24", id="the first of all"),
+        pytest.param({"10.244.0.0/24", "10.244.2.0/24"}, "10.244.1.0/24", id="a gap is filled"),
+        pytest.param({"10.244.0.0/23"}, "10.244.2.0/24", id="a larger range of before is not given again"),
+        pytest.param({"10.244.0.128/25"}, "10.244.1.0/24", id="nor is a smaller one"),
+        pytest.param({"10.0.0.0/8"}, None, id="none is left where all is taken"),
+        pytest.param({"fd00::/24", "10.9.0.0/24"}, "10.244.0.0/24", id="what lies elsewhere does not count"),
+    ],
+)
+def test_ranges_that_are_taken_are_not_given_again(taken, found):
+    assert node_ipam.free_range("10.244.0.0/16", 24, taken) == found
+
+
+def test_ranges_of_ipv6_stay_of_ipv6():
+    assert node_ipam.free_range("::/48", 64, {"::/64"}) == "0:0:0:1::/64"
 
 
 OUT = {"key": "node.kubernetes.io/out-of-service", "value": "fenced", "effect": "NoExecute"}

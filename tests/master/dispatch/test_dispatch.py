@@ -188,6 +188,20 @@ def test_all_hosts_learn_of_a_new_hosts_address() -> None:
     check(test)
 
 
+def test_a_node_that_makes_no_routes_hears_of_itself_alone() -> None:
+    async def test(world: World) -> None:
+        await world.node("n1")
+        await world.node("n2")
+        one = await world.agent("n1")
+        await one.hello(peers=False)
+        peers = await one.expect(m.Peers, lambda peers: peers.peers != ())
+        assert [p.address for p in peers.peers] == ["10.0.0.1"]
+        await world.connected("n2")
+        assert [x for x in await one.quiet() if isinstance(x, m.Peers)] == []
+
+    check(test)
+
+
 # -- reports
 
 
