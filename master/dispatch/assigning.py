@@ -56,7 +56,7 @@ class Assigner:
         session = self._sessions.of_node(node)
         if session is not None and not session.peers:
             self._queue.add(node)
-        delay_s = self._peers_delay_s + self._peers_delay_node_s * len(self._index.node_names())
+        delay_s = self._peers_delay_s + self._peers_delay_node_s * self._index.node_count
         self._queue.add_after(PEERS, delay_s)
 
     def acknowledge(self, origin: Origin) -> None:

@@ -120,6 +120,10 @@ class Index:
     def node(self, name: str) -> KnownNode | None:
         return self._nodes.get(name)
 
+    @property
+    def node_count(self) -> int:
+        return len(self._nodes)
+
     def node_names(self) -> list[str]:
         return list(self._nodes)
 

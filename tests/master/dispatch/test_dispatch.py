@@ -190,7 +190,6 @@ def test_all_hosts_learn_of_a_new_hosts_address() -> None:
 
 def test_a_node_that_makes_no_routes_hears_of_itself_alone() -> None:
     async def test(world: World) -> None:
-        await world.node("n1")
         await world.node("n2")
         one = await world.agent("n1")
         await one.hello(peers=False)
