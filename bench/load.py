@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import yaml
 
 from common.aio.tasks import TaskGroup
@@ -46,6 +47,12 @@ def running_lab(settings: LabSettings) -> Iterator[Lab]:
             yield lab
         finally:
             lab.down(Quiet())
+
+
+def processor_s(process: psutil.Process) -> float:
+    """Seconds of processor that it has used; the kernel counts in ticks of 10 ms."""
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 class Client:

@@ -1,8 +1,8 @@
-"""One pod on a real host, from create to Ready as a watch sees it, beside the raw CRI calls for the same pod.
+"""Pods on a real host, from create to Ready as a watch sees it, beside the raw calls to the same runtime, and beside Docker Swarm.
 
-Root only: a containerd lab with one host. The raw side asks that same containerd for a sandbox, a container and its start, one call after
-another, as the least that any agent must do; it runs from outside the host, through the socket in its root. Both sides are taken
-in turn, pod by pod, and compared at the median, so that a busy moment of the machine falls on both.
+Root only: a lab with one host, of containerd and then of Docker. The raw side (raw.py) asks that same runtime for a sandbox, a
+container and its start, as the least that any agent must do. Both sides are taken in turn, pod by pod, and compared at the
+median, so that a busy moment of the machine falls on both. Many pods at once: raw at several parallelisms, the best of which counts.
 
 The API's side has on top: the create itself, the scheduler's decision and its binding (two durable writes), the way to the agent, its
 own preparations (log folder, token), its report and the status write, and the watch. The ratio tells how that weighs against runc.
@@ -14,19 +14,20 @@ import asyncio
 import os
 import shutil
 import statistics
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from agent.runtime.containerd import ContainerdRuntime
-from agent.runtime.contract import ContainerSpec, SandboxSpec
-from bench import load
-from bench.report import Figure, Skip
-from lab.containerd import SOCKET
-from lab.contract import Lab, LabSettings
-from lab.state import StateFile
+from bench import load, swarm
+from bench.raw import COMMAND, IMAGE
+from bench.report import Budget, Figure, Skip
+from lab.contract import Lab, LabFault, LabSettings
+from lab.open import PROJECT
+from lab.state import Host, StateFile
 
 NAME = "pod_start"
 PODS = 9
@@ -35,28 +36,22 @@ PARALLEL = (4, 8, 16, 30)
 WARM_UP = 1
 """The first of each kind pays for files that nobody has read yet, and is not counted."""
 HOST = "host-1"
-IMAGE = "busybox:1.36"
-COMMAND = ("sleep", "600")
-LOGS = "/var/log/pods/bench"
+RAW_S = 120.0
 DEADLINE_S = 60.0
 POD_PATH = "/api/v1/namespaces/default/pods"
-CLUSTER = "bench"
-"""The label of what the raw side makes: kagent does not touch what is not its cluster's."""
+RUNTIMES = {"containerd": "raw CRI: sandbox, container, start", "docker": "raw Docker: pause, CNI, container, start"}
+"""And what stands beside each."""
+MORE_MS = Budget(most=60)
+OF_RAW = Budget(least=0.75, ratio=True)
 
 
-async def raw_s(runtime: ContainerdRuntime, image: str, number: int) -> float:
-    """Seconds of the three calls; the pod is removed afterwards."""
-    name = f"raw-{number}"
-    spec = SandboxSpec(namespace="default", name=name, uid=f"bench-{number}", attempt=0, hostname=name, log_directory=LOGS)
-    began = time.perf_counter()
-    sandbox = await runtime.create_sandbox(spec)
-    try:
-        made = ContainerSpec(name="main", attempt=0, image=image, command=COMMAND, log_path=f"{name}.log")
-        await runtime.start_container(await runtime.create_container(sandbox, made))
-        return time.perf_counter() - began
-    finally:
-        await runtime.stop_sandbox(sandbox)
-        await runtime.remove_sandbox(sandbox)
+def raw(lab: Lab, runtime: str, *args: str) -> float:
+    """What raw.py measures in the lab's host. Raises LabFault with its last words."""
+    argv = ["env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "bench.raw", runtime, *args]
+    result = lab.run(HOST, argv, timeout_s=RAW_S)
+    if result.returncode:
+        raise LabFault(f"the raw calls failed: {(result.stderr or result.stdout).strip().splitlines()[-1:]}")
+    return float(result.stdout)
 
 
 def _document(name: str) -> dict[str, Any]:
@@ -87,38 +82,16 @@ async def ready_s(user: load.Client, number: int) -> float:
     return passed
 
 
-async def raw_rate(runtime: ContainerdRuntime, image: str, parallel: int) -> float:
-    """Pods a second of MANY, so many at once; all are removed afterwards."""
-    made: list[str] = []
-
-    async def one(_: int, number: int) -> None:
-        name = f"raw-{parallel}-{number}"
-        spec = SandboxSpec(namespace="default", name=name, uid=f"bench-{name}", attempt=0, hostname=name, log_directory=LOGS)
-        sandbox = await runtime.create_sandbox(spec)
-        made.append(sandbox)
-        container = ContainerSpec(name="main", attempt=0, image=image, command=COMMAND, log_path=f"{name}.log")
-        await runtime.start_container(await runtime.create_container(sandbox, container))
-
-    async def remove(_: int, number: int) -> None:
-        await runtime.stop_sandbox(made[number])
-        await runtime.remove_sandbox(made[number])
-
-    try:
-        return await load.rate(parallel, MANY, one)
-    finally:
-        await load.rate(parallel, len(made), remove)
-
-
-async def ready_rate(user: load.Client) -> float:
-    """Pods a second of MANY created at once, until a watch has seen them all Ready; they are deleted afterwards."""
-    names = [f"many-{number}" for number in range(MANY)]
+async def ready_rate(user: load.Client, count: int) -> float:
+    """Pods a second of `count` created at once, until a watch has seen them all Ready; they are deleted afterwards."""
+    names = [f"many-{number}" for number in range(count)]
     async with asyncio.timeout(DEADLINE_S), user.watching(POD_PATH) as lines:
 
         async def create(_: int, number: int) -> None:
             await user.create(POD_PATH, _document(names[number]))
 
         began = time.perf_counter()
-        await load.rate(2, MANY, create)
+        await load.rate(2, count, create)
         waiting = set(names)
         while waiting:
             found = msgspec.json.decode(await lines.readline())["object"]
@@ -126,49 +99,77 @@ async def ready_rate(user: load.Client) -> float:
                 waiting.discard(found["metadata"]["name"])
         passed = time.perf_counter() - began
         gone: set[str] = set()
-        await load.rate(2, MANY, lambda _, number: user.delete(f"{POD_PATH}/{names[number]}"))
-        while len(gone) < MANY:
+        await load.rate(2, count, lambda _, number: user.delete(f"{POD_PATH}/{names[number]}"))
+        while len(gone) < count:
             event = msgspec.json.decode(await lines.readline())
             if event["type"] == "DELETED":
                 gone.add(event["object"]["metadata"]["name"])
-    return MANY / passed
+    return count / passed
 
 
-async def both(lab: Lab, directory: Path) -> tuple[list[float], list[float], list[float], dict[int, float]]:
-    """Seconds of each pod, through the API and raw; pods a second of MANY, through the API (twice) and raw by parallelism."""
-    state = StateFile(directory).load()
-    init = None if state is None else state.host(HOST).init
-    if init is None:
-        raise RuntimeError(f"{HOST} has no process to reach its containerd through")
-    lab.run(HOST, ["mkdir", "-p", LOGS])
-    runtime = ContainerdRuntime(f"unix:///proc/{init.pid}/root{SOCKET}", cluster=CLUSTER)
-    whole, raw = [], []
-    try:
-        image = await runtime.image(IMAGE)
-        if image is None:
-            raise RuntimeError(f"the lab has no image {IMAGE}")
-        async with load.clients(lab.kubeconfig, 1) as (user,):
-            for number in range(WARM_UP + PODS):
-                whole.append(await ready_s(user, number))
-                raw.append(await raw_s(runtime, image, number))
-            rates = [await ready_rate(user)]
-            raw_rates = {parallel: await raw_rate(runtime, image, parallel) for parallel in PARALLEL}
-            rates.append(await ready_rate(user))
-    finally:
-        await runtime.close()
-    return whole[WARM_UP:], raw[WARM_UP:], rates, raw_rates
+def _host(lab: Lab) -> Host:
+    state = StateFile(lab.kubeconfig.parent).load()
+    if state is None or state.host(HOST).init is None:
+        raise LabFault(f"{HOST} has no process to be reached through")
+    return state.host(HOST)
+
+
+async def _ready(lab: Lab, number: int) -> float:
+    async with load.clients(lab.kubeconfig, 1) as (user,):
+        return await ready_s(user, number)
+
+
+async def _ready_rate(lab: Lab, count: int) -> float:
+    async with load.clients(lab.kubeconfig, 1) as (user,):
+        return await ready_rate(user, count)
+
+
+def beside_raw(lab: Lab, runtime: str, *, pods: int = PODS, many: int = MANY, parallel: Sequence[int] = PARALLEL) -> list[Figure]:
+    """One pod, and many at once: the last figure."""
+    label, beside = f"{runtime}: ", RUNTIMES[runtime]
+    whole, bare = [], []
+    for number in range(WARM_UP + pods):
+        whole.append(asyncio.run(_ready(lab, number)))
+        bare.append(raw(lab, runtime, f"raw-{number}"))
+    value, base = (1000 * statistics.median(times[WARM_UP:]) for times in (whole, bare))
+    rates = [asyncio.run(_ready_rate(lab, many))]
+    raw_rates = {count: raw(lab, runtime, f"raw-{count}", str(many), str(count)) for count in parallel}
+    rates.append(asyncio.run(_ready_rate(lab, many)))
+    best = max(raw_rates, key=lambda count: raw_rates[count])
+    at_once, best_name = f"{label}{many} pods at once, mean of two", f"{beside.partition(':')[0]}, {best} at once"
+    return [
+        Figure(NAME, f"{label}create to Ready, median of {pods}", value, "ms", beside, base),
+        Figure(NAME, f"{label}the difference of these medians", value - base, "ms", budget=MORE_MS),
+        Figure(NAME, at_once, statistics.mean(rates), "pods/s", best_name, raw_rates[best], budget=OF_RAW),
+    ]
+
+
+def beside_swarm(lab: Lab, at_once: Figure, *, many: int = MANY) -> Figure:
+    """The figure of many pods at once, beside as many replicas of a service."""
+    host, folder = _host(lab), lab.kubeconfig.parent
+    assert host.init is not None
+    archive = next((folder / "cache").glob("images-*.tar"))
+    swarm.start(host.init, folder / "hosts" / HOST, archive, host.address)
+    swarm.rate(host.init, 1)  # the first creates what all services share
+    peer = swarm.rate(host.init, many)
+    return Figure(NAME, at_once.name, at_once.value, "pods/s", f"Docker Swarm: service create --replicas {many}, all running", peer)
+
+
+def missing(runtime: str) -> str:
+    """Why it cannot be measured here, or ""."""
+    daemon = {"containerd": "containerd", "docker": "dockerd"}[runtime]
+    return "" if os.geteuid() == 0 and shutil.which(daemon) is not None else f"it needs root and {daemon}"
 
 
 def measure() -> list[Figure | Skip]:
-    if os.geteuid() != 0 or shutil.which("containerd") is None:
-        return [Skip(NAME, "it needs root and containerd")]
-    with load.running_lab(LabSettings(runtime="containerd", hosts=1, example=False)) as lab:
-        whole, raw, rates, raw_rates = asyncio.run(both(lab, lab.kubeconfig.parent))
-    value, base = statistics.median(whole) * 1000, statistics.median(raw) * 1000
-    best = max(raw_rates, key=lambda parallel: raw_rates[parallel])
-    return [
-        Figure(NAME, f"create to Ready, median of {PODS}", value, "ms", "raw CRI: sandbox, container, start", base),
-        Figure(NAME, "the difference of these medians", value - base, "ms"),
-        Figure(NAME, f"{MANY} pods at once, mean of two", statistics.mean(rates), "pods/s", f"raw CRI, {best} at once", raw_rates[best]),
-        Skip(f"{NAME} with Docker, and beside Docker Swarm", "the comparison is not written yet"),
-    ]
+    found: list[Figure | Skip] = []
+    for runtime in RUNTIMES:
+        if why := missing(runtime):
+            found.append(Skip(f"{NAME} with {runtime}", why))
+            continue
+        with load.running_lab(LabSettings(runtime=runtime, hosts=1, example=False)) as lab:
+            figures = beside_raw(lab, runtime)
+            found += figures
+            if runtime == "docker":
+                found.append(beside_swarm(lab, figures[-1]))
+    return found
