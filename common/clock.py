@@ -8,6 +8,8 @@ break on a jump may be computed from it.
 
 from __future__ import annotations
 
+import functools
+import math
 import random
 import time
 import uuid
@@ -87,6 +89,12 @@ class SeededRng:
 
 def rfc3339(seconds: float) -> str:
     """`metav1.Time`: UTC, whole seconds, `2026-01-31T12:00:00Z`."""
+    return _second(math.floor(seconds))
+
+
+@functools.lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    """A busy second is written thousands of times."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -167,7 +167,7 @@ class Writer:
         """The object as it will be stored. Raises Conflict for a stale revision or another uid, Invalid, Forbidden."""
         resource, name = target.resource, target.ref.name
         present = {**old, "metadata": {**old["metadata"], "resourceVersion": str(revision)}}
-        proposed = propose(versions.to_served(target.served, present))
+        proposed = _relevant(target, propose(versions.to_served(target.served, present)))
         wanted = proposed if target.trusted else self._cleaned(target, proposed, quiet=quiet)
         documents.settle_namespace(wanted, resource, target.ref.namespace)
         documents.check_name(wanted, name)
@@ -258,6 +258,17 @@ class Writer:
 
     def _expires(self, resource: Resource) -> float | None:
         return self._clock.now() + self._settings.event_ttl_s if resource.key == "events" else None
+
+
+_OF_STATUS = ("apiVersion", "kind", "metadata", "status")
+
+
+def _relevant(target: Target, proposed: Any) -> Any:
+    """What is to be checked of it: of a status that one of the master's own parts writes no more than `_take_status` takes, since
+    the rest comes from the store as it is. A user's is checked whole, as people are to be told of all that is wrong."""
+    if target.subresource != "status" or target.actor.role is Role.USER or target.resource.custom is not None:
+        return proposed
+    return {key: proposed[key] for key in _OF_STATUS if key in proposed}
 
 
 # What each subresource takes of the wanted document: a new document, whose changed parts are its own.

@@ -92,6 +92,7 @@ def _covers(pattern: str, path: str) -> bool:
     return path.startswith(pattern[:-1]) or path == pattern[:-2] if pattern.endswith("*") else path == pattern
 
 
+@functools.lru_cache(maxsize=8192)
 def may(role: Role, resource: str, path: str) -> bool:
     return any(
         any(_covers(p, path) for p in grant.paths) and not any(_covers(p, path) for p in grant.except_)

@@ -71,6 +71,20 @@ class _NodeWork:
     origins: list[Origin] = field(default_factory=list)
 
 
+class _Identity(msgspec.Struct):
+    uid: str = ""
+
+
+class _Standing(msgspec.Struct):
+    """What a report is compared with; the rest of the object is not decoded."""
+
+    metadata: _Identity
+    status: Document = {}
+
+
+_standing = msgspec.json.Decoder(_Standing)
+
+
 class _Events:
     """Events, one after the other: they are best effort, and never in the way of a status."""
 
@@ -217,10 +231,10 @@ class ReportWriter:
         if work.status is None and not (work.silent_at and self._still_silent(work.node)):
             return
         stored = self._door.get(ACTOR, work.ref)
-        document = stored.document()
-        if document["metadata"].get("uid") != work.uid:
+        standing = _standing.decode(stored.value)
+        if standing.metadata.uid != work.uid:
             return
-        old, now = document.get("status") or {}, self._clock.now()
+        old, now = standing.status, self._clock.now()
         if work.status is not None:
             changed = status.pod_status(old, work.status, now=now)
             cause = Cause(f"system:node:{work.node}", "PodStatus", status.describe(old, changed or {}), work.generation or None)
@@ -271,7 +285,7 @@ class ReportWriter:
                 patch = PatchObject(ref, {"metadata": {"labels": labels}}, cause, expected=stored.revision)
                 await self._door.perform(agent(work.name), patch)
         stored = self._door.get(ACTOR, ref)
-        old, now = stored.document().get("status") or {}, self._clock.now()
+        old, now = _standing.decode(stored.value).status, self._clock.now()
         if work.silent and self._still_silent(work.name):
             changed = status.node_silent(old, now=now)
             writer, cause = ACTOR, Cause(ACTOR.name, "NodeSilent", f"no heartbeat for {self._grace_s:g} s")

@@ -51,47 +51,45 @@ class Plan(msgspec.Struct, frozen=True):
 def decide(pods: Sequence[Ask], table: NodeTable, *, rotation: float = 0.0) -> Plan:
     """`table` is left as it is. Pods later in the order see those before them placed."""
     trial = table.fork()
-    plan = Plan([], [])
+    plan, total = Plan([], []), int(np.count_nonzero(trial.alive))
     for ask in pods:
         feasible, rejected = _filter(ask, trial)
         if not feasible.any():
-            total = int(trial.alive.sum())
             plan.unschedulable.append(Unschedulable(ask, total, tuple(rejected), tuple(trial.names)))
             continue
         slot, scores = _best(ask, trial, feasible, rotation=rotation)
         rotation = (rotation + GOLDEN) % 1.0
         trial.place(ask, slot)
-        fitting, total = int(feasible.sum()), int(trial.alive.sum())
-        plan.placed.append(Placement(ask, trial.names[slot], fitting, total, scores))
+        plan.placed.append(Placement(ask, trial.names[slot], int(np.count_nonzero(feasible)), total, scores))
     return plan
 
 
 def _filter(ask: Ask, table: NodeTable) -> tuple[Mask, list[Rejected]]:
-    """The nodes that are left, and each other one's first objection."""
-    left = table.alive.copy()
+    """The nodes that are left, and each other one's first objection. The mask may be the table's own."""
+    left = table.alive
     found: list[Rejected] = []
     for plugin in plugins.FILTERS:
-        if not left.any():
-            break
-        after = left.copy()
+        after = left
         for rejected in plugin.filter(ask, table):
             mask = rejected.mask & left
             if mask.any():
                 resolvable = None if rejected.resolvable is None else rejected.resolvable & mask
                 found.append(Rejected(rejected.plugin, rejected.reason, mask, resolvable, rejected.numbers))
-                after &= ~mask
+                after = after & ~mask
+        if after is not left and not after.any():
+            return after, found
         left = after
     return left, found
 
 
 def _best(ask: Ask, table: NodeTable, feasible: Mask, *, rotation: float) -> tuple[int, tuple[tuple[str, int, int], ...]]:
-    total = table.zeros()
-    parts: list[tuple[str, int, Ints]] = []
+    total: Ints | int = 0
+    parts: list[tuple[str, int, Ints | int]] = []
     for plugin in plugins.SCORES:
         scores = plugin.score(ask, table, feasible)
-        total += plugin.weight * scores
+        total = total + plugin.weight * scores
         parts.append((plugin.name, plugin.weight, scores))
-    best = total[feasible].max()
-    equal = np.flatnonzero(feasible & (total == best))
+    rated = np.where(feasible, total, -1)
+    equal = np.flatnonzero(rated == rated.max())
     slot = int(equal[int(rotation * len(equal)) % len(equal)])
-    return slot, tuple((name, weight, int(scores[slot])) for name, weight, scores in parts)
+    return slot, tuple((name, weight, scores if isinstance(scores, int) else int(scores[slot])) for name, weight, scores in parts)

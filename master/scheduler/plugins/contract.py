@@ -40,5 +40,5 @@ class Score(Protocol):
     name: str
     weight: int
 
-    def score(self, ask: Ask, table: NodeTable, feasible: Mask) -> Ints:
-        """0 (worst) to 100 for each slot; slots that are not feasible may hold anything."""
+    def score(self, ask: Ask, table: NodeTable, feasible: Mask) -> Ints | int:
+        """0 (worst) to 100 for each slot, or one number for all; slots that are not feasible may hold anything."""

@@ -48,17 +48,17 @@ class NodeAffinity:
             )
         return fitting
 
-    def score(self, ask: Ask, table: NodeTable, feasible: Mask) -> Ints:
+    def score(self, ask: Ask, table: NodeTable, feasible: Mask) -> Ints | int:
         preferred = (ask.node_affinity or {}).get(PREFERRED)
         if not preferred:
-            return table.zeros()
+            return 0
         key = (self.name, "score", repr(preferred))
         weights: Ints | None = table.remembered.get(key)
         if weights is None:
             weights = table.remember(key, _weights(preferred, table))
         assert weights is not None
         most = int(weights[feasible].max())
-        return weights * BEST // most if most > 0 else table.zeros()
+        return weights * BEST // most if most > 0 else 0
 
 
 def _weights(preferred: list[dict[str, Any]], table: NodeTable) -> Ints:

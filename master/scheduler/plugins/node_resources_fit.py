@@ -10,6 +10,8 @@ without requests count with Kubernetes' small default, so that they spread as we
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from master.scheduler.ask import Ask
@@ -28,22 +30,29 @@ class NodeResourcesFit:
         for resource, amount in ask.requests.items():
             if amount <= 0:
                 continue
-            offered, used = table.offered(resource), table.used(resource)
-            mask = used + amount > offered
+            mask = table.derived((self.name, resource, amount), partial(_lacking, table, resource, amount))
             if mask.any():
+                offered, used = table.offered(resource), table.used(resource)
                 reason = "Too many pods" if resource == "pods" else f"Insufficient {resource}"
                 numbers = {"requested": np.full(table.size, amount), "free": offered - used, "allocatable": offered}
                 rejected.append(Rejected(self.name, reason, mask, mask & (amount <= offered), numbers))
         return rejected
 
     def score(self, ask: Ask, table: NodeTable, feasible: Mask) -> Ints:
-        total = table.zeros()
-        counted = table.zeros()
-        for row, resource in enumerate(SCORED):
-            offered = table.offered(resource)
-            wanted = table.scored[row] + ask.scored[row]
-            has = offered > 0
-            share = np.where(wanted <= offered, (offered - wanted) * BEST // np.maximum(offered, 1), 0)
-            total += np.where(has, share, 0)
-            counted += has
-        return total // np.maximum(counted, 1)
+        return table.derived((self.name, ask.scored), partial(_least_allocated, table, ask.scored))
+
+
+def _lacking(table: NodeTable, resource: str, amount: int, slots: slice) -> Mask:
+    """Free slots lack nothing: what is said of a node would be made for them too."""
+    return (table.used(resource)[slots] + amount > table.offered(resource)[slots]) & table.alive[slots]
+
+
+def _least_allocated(table: NodeTable, scored: tuple[int, int], slots: slice) -> Ints:
+    """Subtle: a node that offers neither, or not enough, has no share; no number here is negative."""
+    total, counted = 0, 0
+    for row, resource in enumerate(SCORED):
+        offered = table.offered(resource)[slots]
+        left = np.maximum(offered - table.scored[row, slots] - scored[row], 0)
+        total = total + left * BEST // np.maximum(offered, 1)
+        counted = counted + (offered > 0)
+    return total // np.maximum(counted, 1)  # type: ignore[return-value, no-any-return]

@@ -17,11 +17,11 @@ class PodTopologySpread:
     name = "PodTopologySpread"
     weight = 2
 
-    def score(self, ask: Ask, table: NodeTable, feasible: Mask) -> Ints:
+    def score(self, ask: Ask, table: NodeTable, feasible: Mask) -> Ints | int:
         counts = table.owners.get(ask.owner) if ask.owner else None
         if counts is None:
-            return table.zeros()
+            return 0
         fewest, most = int(counts[feasible].min()), int(counts[feasible].max())
         if most == fewest:
-            return table.zeros() + BEST
+            return BEST
         return (most - counts) * BEST // (most - fewest)

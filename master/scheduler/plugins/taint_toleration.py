@@ -49,15 +49,17 @@ class TaintToleration:
                     break
         return [Rejected(self.name, reason, np.isin(table.taint_class, numbers)) for reason, numbers in classes.items()]
 
-    def score(self, ask: Ask, table: NodeTable, feasible: Mask) -> Ints:
+    def score(self, ask: Ask, table: NodeTable, feasible: Mask) -> Ints | int:
         disliked = np.zeros(len(table.taint_sets), np.int64)
         for number in self._classes(table):
             disliked[number] = sum(
                 taint[2] == "PreferNoSchedule" and not tolerated(taint, ask.tolerations) for taint in table.taint_sets[number]
             )
+        if not disliked.any():
+            return BEST
         counts = disliked[table.taint_class]
         worst = int(counts[feasible].max())
-        return np.full(table.size, BEST) if worst == 0 else BEST - counts * BEST // worst
+        return BEST if worst == 0 else BEST - counts * BEST // worst
 
     def _classes(self, table: NodeTable) -> list[int]:
         """The sets that some node has now, but for the empty one."""

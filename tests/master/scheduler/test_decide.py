@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from master.scheduler import explain
-from master.scheduler.decide import Plan, decide
+from master.scheduler.ask import Ask
+from master.scheduler.decide import GOLDEN, Plan, decide
 from master.scheduler.snapshot import Snapshot
 from tests.master.scheduler.test_plugins import TAINT, ask, node, pod, snapshot
 
@@ -36,6 +37,28 @@ def test_what_does_not_fit_beside_the_others_is_unschedulable_in_the_order_given
     small = snapshot(*(node(name, allocatable={"cpu": "1", "memory": "1Gi", "pods": "9"}) for name in "abc"))
     plan = decide([ask(name=f"p{n}", cpu="600m") for n in range(4)], small.table)
     assert sorted(places(plan)) == ["p0", "p1", "p2"] and [v.ask.name for v in plan.unschedulable] == ["p3"]
+
+
+SHAPES = st.tuples(st.sampled_from(["100m", "1", "3", ""]), st.sampled_from(["", "rs-1", "rs-2"]), st.sampled_from([0, 8080]))
+
+
+@given(st.lists(SHAPES, min_size=1, max_size=60), st.floats(0, 0.99))
+@settings(max_examples=60, deadline=None)
+def test_pods_decided_together_go_where_they_would_go_one_after_the_other(shapes: list[tuple[str, str, int]], rotation: float) -> None:
+    def wanted(number: int, cpu: str, owner: str, port: int) -> Ask:
+        container = {"name": "c", "resources": {"requests": {"cpu": cpu} if cpu else {}}, "ports": [{"containerPort": 1, "hostPort": port}]}
+        return ask(name=f"p{number}", owner=owner, containers=[container])
+
+    pods = [wanted(number, *shape) for number, shape in enumerate(shapes)]
+    together, alone = snapshot(node("b", allocatable={"cpu": "8", "memory": "4Gi", "pods": "9"})), {}
+    plan = decide(pods, together.table, rotation=rotation)
+    for item in pods:
+        single = decide([item], together.table, rotation=rotation)
+        for placement in single.placed:
+            alone[item.name] = (placement.node, placement.fitting, placement.scores)
+            together.assume(item, placement.node)
+            rotation = (rotation + GOLDEN) % 1.0
+    assert {p.ask.name: (p.node, p.fitting, p.scores) for p in plan.placed} == alone
 
 
 @pytest.mark.parametrize("rotation", [0.0, 0.2, 0.5, 0.9])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from common.objects import node as nodes
@@ -57,7 +58,7 @@ def rejected(plugin: str, wanted: Ask, where: Snapshot) -> dict[str, list[str]]:
 
 def scores(plugin: str, wanted: Ask, where: Snapshot) -> list[int]:
     [chosen] = [candidate for candidate in plugins.SCORES if candidate.name == plugin]
-    found = chosen.score(wanted, where.table, where.table.alive)
+    found = np.broadcast_to(chosen.score(wanted, where.table, where.table.alive), where.table.size)
     return [int(found[where.table.slots[name]]) for name in NODES]
 
 
