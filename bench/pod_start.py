@@ -144,15 +144,16 @@ def beside_raw(lab: Lab, runtime: str, *, pods: int = PODS, many: int = MANY, pa
     ]
 
 
-def beside_swarm(lab: Lab, at_once: Figure, *, many: int = MANY) -> Figure:
-    """The figure of many pods at once, beside as many replicas of a service."""
+def beside_swarm(lab: Lab, at_once: Sequence[Figure], *, many: int = MANY) -> list[Figure]:
+    """The figures of many pods at once, beside as many replicas of a service in this lab of Docker's."""
     host, folder = _host(lab), lab.kubeconfig.parent
     assert host.init is not None
     archive = next((folder / "cache").glob("images-*.tar"))
     swarm.start(host.init, folder / "hosts" / HOST, archive, host.address)
     swarm.rate(host.init, 1)  # the first creates what all services share
     peer = swarm.rate(host.init, many)
-    return Figure(NAME, at_once.name, at_once.value, "pods/s", f"Docker Swarm: service create --replicas {many}, all running", peer)
+    beside = f"Docker Swarm: service create --replicas {many}, all running"
+    return [Figure(NAME, figure.name, figure.value, "pods/s", beside, peer) for figure in at_once]
 
 
 def missing(runtime: str) -> str:
@@ -163,6 +164,7 @@ def missing(runtime: str) -> str:
 
 def measure() -> list[Figure | Skip]:
     found: list[Figure | Skip] = []
+    at_once: list[Figure] = []
     for runtime in RUNTIMES:
         if why := missing(runtime):
             found.append(Skip(f"{NAME} with {runtime}", why))
@@ -170,6 +172,7 @@ def measure() -> list[Figure | Skip]:
         with load.running_lab(LabSettings(runtime=runtime, hosts=1, example=False)) as lab:
             figures = beside_raw(lab, runtime)
             found += figures
+            at_once.append(figures[-1])
             if runtime == "docker":
-                found.append(beside_swarm(lab, figures[-1]))
+                found += beside_swarm(lab, at_once)
     return found
