@@ -73,7 +73,7 @@ async def measure(runtime_name: str, name: str, count: int = 1, parallel: int = 
         image = await runtime.image(IMAGE)
         if image is None:
             raise NotFound(f"the lab has no image {IMAGE}")
-        pods = Pods(runtime, image)
+        pods = Pods(runtime, image.id)
         try:
             if parallel:
                 return await load.rate(parallel, count, lambda _, number: pods.start(f"{name}-{number}"))
