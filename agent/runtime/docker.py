@@ -1,7 +1,7 @@
 """Docker's engine as a container runtime: a pod is a pause container, to whose network namespace the agent applies CNI.
 
 Owns what a sandbox is made of and in which order it comes and goes. What pods look like is `docker_sight.py`'s. Everything made here
-carries the cluster's id as a label; other containers on the engine are never listed, stopped or removed.
+carries the cluster's id as a label and a pod's name; other containers on the engine are never observed, stopped or removed.
 
     create   pause container → started → CNI ADD          ready: it runs and has its network
     stop     containers killed → CNI DEL → pause container killed
@@ -95,7 +95,7 @@ class DockerRuntime:
     # What runs.
 
     async def observe(self, uid: str = "") -> list[ObservedSandbox]:
-        listed = await self._engine.containers(self._ours, *([f"{LABEL_POD_UID}={uid}"] if uid else []))
+        listed = await self._listed(*([f"{LABEL_POD_UID}={uid}"] if uid else []))
         containers: dict[str, list[ObservedContainer]] = {}
         sandboxes = []
         for item in listed:
@@ -118,7 +118,7 @@ class DockerRuntime:
 
     async def stats(self) -> list[ContainerStats]:
         """From their cgroups: Docker's own answer would be a request for each container."""
-        listed = await self._engine.containers(self._ours)
+        listed = await self._listed()
         parents = {item["Id"]: convert.sandbox_spec(item["Labels"]).cgroup_parent or DOCKER_CGROUP for item in listed}
         found = []
         for item in listed:
@@ -130,6 +130,11 @@ class DockerRuntime:
                 started_at = self._sight.started_at(identity)
                 found.append(ContainerStats(identity, told.get(LABEL_POD_UID, ""), told.get(LABEL_CONTAINER, ""), *used, started_at))
         return found
+
+    async def _listed(self, *labels: str) -> list[Document]:
+        """Of our containers, those that carry these labels too (`KEY=VALUE`)."""
+        found = await self._engine.containers(self._ours, *labels)
+        return [each for each in found if any(convert.made_here(name, each["Labels"], self._settings.cluster) for name in each["Names"])]
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         away = False
@@ -210,7 +215,7 @@ class DockerRuntime:
         document = await self._engine.inspect(name)
         if document is None:
             raise Unavailable(f"an earlier container called {name} is just being removed")
-        if (document["Config"]["Labels"] or {}).get(LABEL_CLUSTER) != self._settings.cluster:
+        if not self._is_ours(document):
             raise RuntimeFault(f"the name {name} is in use by a container that is not this cluster's", kind=kind)
         return document
 
@@ -218,7 +223,7 @@ class DockerRuntime:
         document = await self._engine.inspect(sandbox_id)
         if document is None or not self._is_ours(document):
             return
-        for item in await self._engine.containers(self._ours, f"{convert.LABEL_SANDBOX}={sandbox_id}"):
+        for item in await self._listed(f"{convert.LABEL_SANDBOX}={sandbox_id}"):
             if item["State"] in convert.RUNS:
                 await self._engine.kill(item["Id"])
                 self._sight.ended(item["Id"])
@@ -235,16 +240,16 @@ class DockerRuntime:
         if document is None or not self._is_ours(document):
             return
         await self.stop_sandbox(sandbox_id)
-        for item in await self._engine.containers(self._ours, f"{convert.LABEL_SANDBOX}={sandbox_id}"):
+        for item in await self._listed(f"{convert.LABEL_SANDBOX}={sandbox_id}"):
             await self.remove_container(item["Id"])
         await self._engine.remove(sandbox_id)
         self._sight.removed(sandbox_id)
         spec = convert.sandbox_spec(document["Config"]["Labels"])
-        if spec.cgroup_parent and not await self._engine.containers(self._ours, f"{LABEL_POD_UID}={spec.uid}"):
+        if spec.cgroup_parent and not await self._listed(f"{LABEL_POD_UID}={spec.uid}"):
             labels.remove_cgroup(spec.cgroup_parent)
 
     def _is_ours(self, document: Document) -> bool:
-        return (document["Config"]["Labels"] or {}).get(LABEL_CLUSTER) == self._settings.cluster
+        return convert.made_here(document["Name"], document["Config"]["Labels"], self._settings.cluster)
 
     # Containers.
 

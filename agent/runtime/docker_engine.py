@@ -31,7 +31,7 @@ PULL_S = 900.0
 NO_CONNECTION = 900
 """aiodocker's status for an engine that does not answer."""
 _REFERENCE = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9]|[._:@/-](?![/.]))*$")
-LISTED = ("Id", "Labels", "State", "Created")
+LISTED = ("Id", "Names", "Labels", "State", "Created")
 Document = dict[str, Any]
 
 

@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from agent.runtime import docker_spec as convert
-from agent.runtime.contract import LABEL_CLUSTER, Ends, Ran, RuntimeFault, Session
+from agent.runtime.contract import Ends, Ran, RuntimeFault, Session
 from agent.runtime.docker_engine import Document, Engine, Exec, Main
 from agent.runtime.upgrade import Pair, upgrade
 from common import channel_status
@@ -101,7 +101,7 @@ class DockerSessions:
 
     async def _own(self, identity: str) -> Document:
         document = await self._engine.inspect(identity)
-        if document is None or (document["Config"]["Labels"] or {}).get(LABEL_CLUSTER) != self._cluster:
+        if document is None or not convert.made_here(document["Name"], document["Config"]["Labels"], self._cluster):
             raise RuntimeFault(f"container {identity} not found")
         return document
 

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from agent.runtime import labels
-from agent.runtime.contract import LABEL_ATTEMPT, LABEL_CONTAINER, ContainerSpec, ObservedContainer, SandboxSpec, Security, State
+from agent.runtime.contract import (
+    LABEL_ATTEMPT,
+    LABEL_CLUSTER,
+    LABEL_CONTAINER,
+    ContainerSpec,
+    ObservedContainer,
+    SandboxSpec,
+    Security,
+    State,
+)  # fmt: skip
 from common.clock import parse_rfc3339
 
 Document = dict[str, Any]
@@ -24,6 +33,7 @@ SANDBOX, CONTAINER = "podsandbox", "container"
 RUNS = ("running", "paused", "restarting")
 START_ERROR_CODE = 128
 NAME_MOST = 200
+NAME_KEPT = NAME_MOST - 17
 LOGS = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
 NO_LOGS = {"Type": "none", "Config": {}}
 
@@ -31,10 +41,23 @@ NO_LOGS = {"Type": "none", "Config": {}}
 def name(part: str, sandbox: SandboxSpec, attempt: int, *, parent: str = "") -> str:
     """`k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`, as Kubernetes names them; the pod's is called POD. A name too long is cut, with its hash.
     parent: of a container, its sandbox' attempt, so that a new sandbox may have the same tries."""
-    whole = "_".join(filter(None, ("k8s", part, sandbox.name, sandbox.namespace, sandbox.uid, parent, str(attempt))))
+    whole = "_".join(filter(None, (*_stem(part, sandbox), parent, str(attempt))))
     if len(whole) <= NAME_MOST:
         return whole
-    return f"{whole[: NAME_MOST - 17]}_{hashlib.blake2s(whole.encode(), digest_size=8).hexdigest()}"
+    return f"{whole[:NAME_KEPT]}_{hashlib.blake2s(whole.encode(), digest_size=8).hexdigest()}"
+
+
+def _stem(part: str, sandbox: SandboxSpec) -> tuple[str, ...]:
+    return "k8s", part, sandbox.name, sandbox.namespace, sandbox.uid
+
+
+def made_here(name: str, told: dict[str, str] | None, cluster: str) -> bool:
+    """Has it this cluster's id, and the name that goes with its labels? The name counts too, since what somebody runs from an image that
+    was committed from one of ours has inherited all labels."""
+    if told is None or told.get(LABEL_CLUSTER) != cluster:
+        return False
+    part = "POD" if told.get(LABEL_TYPE) == SANDBOX else told.get(LABEL_CONTAINER, "")
+    return name.lstrip("/").startswith("_".join((*_stem(part, sandbox_spec(told)), ""))[:NAME_KEPT])
 
 
 def sandbox_config(spec: SandboxSpec, *, cluster: str, image: str) -> Document:
