@@ -17,9 +17,9 @@ import psutil
 from agent.lifecycle.names import resolver
 from agent.node import Consumed, Facts, Usage
 from agent.settings import Settings
+from common import architecture
 from common.objects import quantity
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 TEXT_MOST = 64 << 10
 HOLLOW_CPU_MILLI = 8000
 HOLLOW_MEMORY_BYTES = 16 << 30
@@ -85,7 +85,7 @@ class HostResources:
             addresses=addresses(self._settings.node_address),
             kernel=release.release,
             os_image=_os_image(),
-            architecture=ARCHITECTURES.get(release.machine, release.machine),
+            architecture=architecture.name(release.machine),
             machine_id=_line("/etc/machine-id").replace("-", ""),
             system_uuid=_line("/sys/class/dmi/id/product_uuid") or _line("/etc/machine-id"),
             boot_id=_line("/proc/sys/kernel/random/boot_id"),

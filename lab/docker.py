@@ -7,6 +7,8 @@ Its data is no bind mount of a usual path: it is told where the disk is.
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 from lab import boot, processes
@@ -30,8 +32,15 @@ def argv(disk: Path) -> list[str]:
         "dockerd", "--config-file", str(write_config(disk)), "--data-root", str(disk / "var/lib/docker"),
         "--exec-root", "/run/docker", "--pidfile", "/run/docker.pid", "--host", ENDPOINT, "--bridge=none", "--iptables=false",
         "--ip6tables=false", "--ip-masq=false", "--ip-forward=false", "--live-restore", "--exec-opt", "native.cgroupdriver=cgroupfs",
-        "--oom-score-adjust=0",  # where root may not lower it, Docker must not try
+        *own_score(),
     ]  # fmt: skip
+
+
+def own_score() -> list[str]:
+    """Where root may not lower its oom_score_adj, Docker must not try, as it did until version 24. Later ones do not, and refuse the flag."""
+    path = f"{os.environ.get('PATH', '')}:{boot.SYSTEM_PATH}"
+    told = subprocess.run(["dockerd", "--help"], env={"PATH": path}, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
+    return ["--oom-score-adjust=0"] if "--oom-score-adjust" in told.stdout else []
 
 
 def spawn(init: Process, disk: Path) -> Process:

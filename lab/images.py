@@ -22,10 +22,10 @@ from pathlib import Path
 
 import msgspec
 
+from common import architecture
 from lab.contract import LabFault
 
 SANDBOX_IMAGE = "registry.k8s.io/pause:3.9"
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 SEARCH_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OLD_TIME = "1970-01-01T00:00:00Z"
@@ -138,17 +138,17 @@ def _json(document: object) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
-def archive(images: list[Image]) -> bytes:
-    """One OCI archive (a tar) with all these images, each under all its names; with the manifest.json that `docker load` reads."""
+def archive(images: list[Image], machine: str = platform.machine()) -> bytes:
+    """One OCI archive (a tar) with all these images, each under all its names; with the manifest.json that `docker load` reads.
+    machine: whose programs are in them, as `uname -m` calls it."""
     blobs: dict[str, bytes] = {}
     entries = []
     docker = []
-    architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
     for image in images:
         layer = _tar(image.files)
         packed = gzip.compress(layer, compresslevel=6, mtime=0)
         config = {
-            "architecture": architecture,
+            "architecture": architecture.name(machine),
             "os": "linux",
             "created": _OLD_TIME,
             "config": {
@@ -172,7 +172,7 @@ def archive(images: list[Image]) -> bytes:
         for name in image.names:
             tag = name.rsplit(":", 1)[1]
             annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag}
-            entries.append({**descriptor, "annotations": annotations, "platform": {"architecture": architecture, "os": "linux"}})
+            entries.append({**descriptor, "annotations": annotations, "platform": {"architecture": config["architecture"], "os": "linux"}})
     files: dict[str, tuple[int, bytes | str]] = {
         "index.json": (0o644, _json({"schemaVersion": 2, "manifests": entries})),
         "oci-layout": (0o644, _json({"imageLayoutVersion": "1.0.0"})),

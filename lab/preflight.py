@@ -30,7 +30,7 @@ PACKAGES = {
     "unshare": "util-linux",
 }
 """Command to the Debian package that has it."""
-DOCKER_PACKAGES = {"dockerd": "docker.io", "docker": "docker.io"}
+DOCKER_PACKAGES = {"dockerd": "docker.io", "docker": "docker-cli (or docker.io, where it holds both)"}
 HIDDEN = ("/run", "/var/run", "/proc", "/sys", "/dev", *boot.OWN_FOLDERS)
 
 

@@ -4,7 +4,6 @@
 LAB=${STEERSMAN_LAB:-.lab}
 PYTHON=
 LAB_PACKAGES="containerd runc containernetworking-plugins e2fsprogs nftables iproute2 busybox-static catatonit util-linux"
-DOCKER_PACKAGES="docker.io"
 
 die() {
     printf 'steersman: %s\n' "$*" >&2
@@ -43,6 +42,12 @@ install_packages() {
         die "the Debian packages$missing could not be installed ($package): check the network and /etc/apt/sources.list"
     fi
     rm -f "$log"
+}
+
+# install_docker: the engine and its command line, which newer releases of Debian have in a package of its own.
+install_docker() {
+    install_packages docker.io
+    command -v docker >/dev/null || install_packages docker-cli
 }
 
 is_new_enough() {

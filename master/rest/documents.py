@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from aiohttp import hdrs, web
 
-from common import version
+from common import architecture, version
 from common.errors import MethodNotAllowed, NotFound
 from master.api import discovery, metrics
 from master.api.access.tokens import TokenAuthority
@@ -49,7 +49,7 @@ VERSION = {
     "buildDate": "1970-01-01T00:00:00Z",
     "goVersion": f"python{platform.python_version()}",
     "compiler": platform.python_implementation().lower(),
-    "platform": f"{sys.platform}/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }",
+    "platform": f"{sys.platform}/{architecture.name(platform.machine())}",
 }
 
 

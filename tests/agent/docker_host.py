@@ -16,7 +16,7 @@ from agent.network import cni
 from agent.network.cni_exec import CniRunner
 from agent.runtime.docker import DockerRuntime, DockerSettings
 from common.clock import SystemClock
-from lab import images
+from lab import docker, images
 
 NEEDED = ("dockerd", "containerd", "runc", "ip", "nsenter", "busybox", "catatonit")
 CLUSTER = "contract"
@@ -55,7 +55,7 @@ class DockerHost:
         argv = [
             "nsenter", f"--net=/run/netns/{self.netns}", "dockerd", "--data-root", f"{self.folder}/data", "--exec-root",
             f"{self.folder}/exec", "--pidfile", f"{self.folder}/docker.pid", "--host", self.endpoint, "--bridge=none", "--iptables=false",
-            "--ip-masq=false", "--oom-score-adjust=0", "--live-restore", "--exec-opt", "native.cgroupdriver=cgroupfs", "--config-file",
+            "--ip-masq=false", *docker.own_score(), "--live-restore", "--exec-opt", "native.cgroupdriver=cgroupfs", "--config-file",
             f"{self.folder}/daemon.json",
         ]  # fmt: skip
         (self.folder / "daemon.json").write_text("{}")

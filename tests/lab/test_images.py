@@ -51,6 +51,17 @@ def test_all_digests_and_sizes_are_true(archive: bytes) -> None:
                 assert f"sha256:{hashlib.sha256(gzip.decompress(blob(layer))).hexdigest()}" == diff_id
 
 
+@pytest.mark.parametrize(("machine", "named"), [("x86_64", "amd64"), ("aarch64", "arm64")])
+def test_images_name_the_processor_that_their_programs_are_for(machine: str, named: str) -> None:
+    image = images.Image(names=("docker.io/library/one:1",), files={"one": (0o755, b"")})
+    with tarfile.open(fileobj=io.BytesIO(images.archive([image], machine))) as tar:
+        (entry,) = json.load(tar.extractfile("index.json"))["manifests"]  # type: ignore[arg-type]
+        (loaded,) = json.load(tar.extractfile("manifest.json"))  # type: ignore[arg-type]
+        config = json.load(tar.extractfile(loaded["Config"]))  # type: ignore[arg-type]
+    assert entry["platform"] == {"architecture": named, "os": "linux"}
+    assert (config["architecture"], config["os"]) == (named, "linux")
+
+
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "SEARCH_PATH", "/nowhere")
     with pytest.raises(LabFault, match="busybox-static"):

@@ -84,6 +84,24 @@ def test_a_broken_source_that_is_not_needed_does_no_harm(checkout: Path, tmp_pat
     assert "Debian packages could not" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("there", "installed"),
+    [
+        pytest.param(True, [], id="docker.io brought its command line along"),
+        pytest.param(False, ["docker-cli"], id="its command line is a package of its own"),
+    ],
+)
+def test_docker_is_installed_with_its_command_line(checkout: Path, tmp_path: Path, there: bool, installed: list[str]) -> None:
+    stubs = {"dpkg-query": 'case "$*" in *docker-cli) exit 1;; esac; printf "ii "', "apt-get": f'echo "$@" >>{tmp_path}/asked', "id": "echo 0"}
+    path = commands(tmp_path, **stubs, **({"docker": ""} if there else {})).partition(":")[0]
+    for needed in ("mktemp", "rm", "grep", "tail", "sh"):
+        Path(path, needed).symlink_to(shutil.which(needed) or needed)
+    result = call(checkout, "/bin/bash", "-euc", ". script/lib.sh; install_docker", PATH=path)
+    assert result.returncode == 0, result.stderr
+    asked = (tmp_path / "asked").read_text().splitlines() if (tmp_path / "asked").exists() else []
+    assert [line.split()[-1] for line in asked if "install" in line] == installed
+
+
 def test_up_without_a_package_index_leaves_no_half_made_venv(checkout: Path) -> None:
     environment = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
     result = call(checkout, "script/up", "--runtime", "hollow", **environment)
