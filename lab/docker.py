@@ -37,7 +37,7 @@ def argv(disk: Path) -> list[str]:
 
 
 def own_score() -> list[str]:
-    """Where root may not lower its oom_score_adj, Docker must not try, as it did until version 24. Later ones do not, and refuse the flag."""
+    """Where root may not lower its oom_score_adj, Docker must not try, as older versions do. Newer ones do not, and refuse the flag."""
     path = f"{os.environ.get('PATH', '')}:{boot.SYSTEM_PATH}"
     told = subprocess.run(["dockerd", "--help"], env={"PATH": path}, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
     return ["--oom-score-adjust=0"] if "--oom-score-adjust" in told.stdout else []

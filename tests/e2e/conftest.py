@@ -2,7 +2,8 @@
 
     lab, hollow_lab   the labs, of two hosts, with the example running
     kubectl           a function: kubectl(lab, "get", "pods", version="1.33") → CompletedProcess, of the real binaries in $KUBECTL_DIR
-    cluster           a Cluster in a namespace of its own; every test that uses it runs on both labs, unless it is marked `real`
+    cluster           a Cluster in a namespace of its own; every test that uses it runs on both labs, unless it is marked `real`;
+                      with --long on Docker and on mixed hosts too, and those marked `also` on the labs that they name in every run
 
 A lab has an id and a folder of its own, beside any that a person has started. With $STEERSMAN_E2E_LAB=FOLDER the labs are kept there
 between runs, which saves their start. When a test has failed, the daemons' logs are kept in build/lab-logs.
@@ -30,7 +31,7 @@ NEWEST = "1.33"
 KUBECTL_TIMEOUT_S = 90.0
 RUNTIMES = ("containerd", "hollow")
 LONG_RUNTIMES = ("docker", "mixed")
-"""Only with --long; one of them: `pytest --long tests/e2e -k docker`."""
+"""With --long, and in every run for tests marked `also("docker")`. One of them: `pytest --long tests/e2e -k docker`."""
 
 
 def kubectl_path(version: str = NEWEST) -> Path:
@@ -43,6 +44,8 @@ def kubectl_path(version: str = NEWEST) -> Path:
 
 
 def _run_lab(runtime: str, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    if runtime != "hollow" and os.geteuid() != 0:
+        pytest.skip("real containers need root")
     kept = os.environ.get("STEERSMAN_E2E_LAB")
     directory = Path(kept) / runtime if kept else Path(tempfile.mkdtemp(prefix=f"st-e2e-{runtime}-"))
     lab = labs.open_lab(directory, LabSettings(runtime=runtime, hosts=2))
@@ -67,8 +70,6 @@ def _keep_logs(directory: Path, runtime: str) -> None:
 @pytest.fixture(scope="session")
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """Real containers on two hosts."""
-    if os.geteuid() != 0:
-        pytest.skip("real containers need root")
     yield from _run_lab("containerd", request)
 
 
@@ -103,7 +104,7 @@ def mixed_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     yield from _run_lab("mixed", request)
 
 
-@pytest.fixture(scope="session", params=[*RUNTIMES, *(pytest.param(name, marks=pytest.mark.long) for name in LONG_RUNTIMES)])
+@pytest.fixture(scope="session", params=[*RUNTIMES, *LONG_RUNTIMES])
 def running(request: pytest.FixtureRequest) -> tuple[str, Lab]:
     """The runtime's name and its lab, one after the other."""
     name = {"containerd": "lab", "docker": "docker_lab", "mixed": "mixed_lab", "hollow": "hollow_lab"}[request.param]
@@ -120,14 +121,20 @@ def cluster(running: tuple[str, Lab], request: pytest.FixtureRequest) -> Iterato
     made.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `real` need real containers: on the hollow lab they do not exist, rather than being skipped."""
-    items[:] = [item for item in items if not (item.get_closest_marker("real") and _on_hollow(item))]
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On which labs a test is there at all, rather than being skipped: those marked `real` are not on hollow hosts."""
+    belongs = [_belongs(item, long=bool(config.getoption("--long"))) for item in items]
+    config.hook.pytest_deselected(items=[item for item, kept in zip(items, belongs, strict=True) if not kept])
+    items[:] = [item for item, kept in zip(items, belongs, strict=True) if kept]
 
 
-def _on_hollow(item: pytest.Item) -> bool:
+def _belongs(item: pytest.Item, *, long: bool) -> bool:
     call = getattr(item, "callspec", None)
-    return call is not None and call.params.get("running") == "hollow"
+    runtime = call.params.get("running", "") if call is not None else ""
+    if runtime == "hollow":
+        return item.get_closest_marker("real") is None
+    also = item.get_closest_marker("also")
+    return long or runtime not in LONG_RUNTIMES or (also is not None and runtime in also.args)
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def healthy(cluster: Cluster) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.also("docker", "mixed")
 def test_an_agent_that_was_killed_adopts_what_runs(cluster: Cluster) -> None:
     cluster.apply(deployment("adopt", 4))
     cluster.kubectl("rollout", "status", "deployment/adopt", "--timeout=60s")
@@ -70,6 +71,7 @@ def test_an_agent_that_was_killed_adopts_what_runs(cluster: Cluster) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.also("docker")
 def test_a_runtime_that_stops_makes_its_node_not_ready_and_comes_back(cluster: Cluster) -> None:
     cluster.apply(deployment("rt", 2))
     cluster.kubectl("rollout", "status", "deployment/rt", "--timeout=60s")

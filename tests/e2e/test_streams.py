@@ -96,6 +96,7 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.also("docker")
 def test_outputs_stay_apart_and_the_exit_code_is_kubectls(shell: Shell) -> None:
     ended = shell.run("exec", "web", "-c", "main", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
     assert (ended.returncode, ended.stdout) == (7, b"out\n") and ended.stderr.startswith(b"err\n")
@@ -261,6 +262,7 @@ def fetch(port: int, path: str = "/") -> bytes:
 
 
 @pytest.mark.real
+@pytest.mark.also("docker")
 def test_many_connections_go_through_a_forwarded_port(shell: Shell) -> None:
     with forwarded(shell, ":8080") as ((port,), _):
         assert len(fetch(port, "/big")) == 3_000_000

@@ -37,6 +37,7 @@ def deployment(name: str, replicas: int, **template: object) -> dict:
     }  # fmt: skip
 
 
+@pytest.mark.also("docker", "mixed")
 def test_the_example_runs_on_both_hosts(cluster: Cluster) -> None:
     nodes = cluster.json("get", "nodes")["items"]
     assert len(nodes) == 2
@@ -50,6 +51,7 @@ def test_the_example_runs_on_both_hosts(cluster: Cluster) -> None:
     assert len({p["status"]["podIP"] for p in pods}) == 3
 
 
+@pytest.mark.also("docker")
 def test_a_pod_runs_to_its_end_with_its_exit_code(cluster: Cluster) -> None:
     cluster.apply(pod("three", "exit 3", policy="Never"), pod("zero", "exit 0", policy="Never"))
     cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/three", "--timeout=30s")
@@ -60,6 +62,7 @@ def test_a_pod_runs_to_its_end_with_its_exit_code(cluster: Cluster) -> None:
     assert [line.split()[2] for line in lines] == ["Error", "Completed"]
 
 
+@pytest.mark.also("docker")
 def test_a_crashing_container_is_restarted_with_back_off(cluster: Cluster) -> None:
     cluster.apply(pod("crash", "exit 7"))
     cluster.until(lambda: "CrashLoopBackOff" in cluster.kubectl("get", "pod", "crash"), "CrashLoopBackOff")
@@ -78,6 +81,7 @@ def test_an_image_that_is_nowhere_says_so_in_the_runtimes_words(cluster: Cluster
 
 
 @pytest.mark.real
+@pytest.mark.also("docker")
 def test_a_command_that_is_not_in_the_image_says_so(cluster: Cluster) -> None:
     document = pod("nocommand")
     document["spec"]["containers"][0]["command"] = ["/no/such/program"]
@@ -133,6 +137,7 @@ def test_a_deployment_rolls_out_back_and_scales(cluster: Cluster) -> None:
     cluster.until(lambda: not cluster.json("get", "pods,replicasets", "-l", "app=roll")["items"], "the cascade")
 
 
+@pytest.mark.also("docker")
 def test_a_broken_rollout_leaves_the_old_pods_serving(cluster: Cluster) -> None:
     cluster.apply(deployment("keep", 3))
     cluster.kubectl("rollout", "status", "deployment/keep", "--timeout=60s")
@@ -157,6 +162,7 @@ def test_a_deleted_pod_is_replaced_and_why_tells_the_chain(cluster: Cluster) -> 
     assert "replicaset" in told.lower() or "kagent" in told.lower()
 
 
+@pytest.mark.also("docker")
 def test_init_containers_run_first_and_in_order(cluster: Cluster) -> None:
     document = pod("ordered")
     document["spec"]["initContainers"] = [
@@ -204,6 +210,7 @@ def test_a_namespace_goes_with_all_that_is_in_it(cluster: Cluster) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.also("docker")
 def test_logs_in_all_their_forms(cluster: Cluster) -> None:
     # The two outputs are two pipes: what is written last to one may be logged before the end of the other.
     cluster.apply(pod("talk", "echo err >&2; sleep 0.5; for i in 1 2 3 4 5; do echo line-$i; done; sleep 3600"))
@@ -227,6 +234,7 @@ def test_logs_of_the_container_before_and_of_one_that_is_followed(cluster: Clust
 
 
 @pytest.mark.real
+@pytest.mark.also("docker")
 def test_containers_of_a_pod_share_their_network_and_obey_their_limits(cluster: Cluster) -> None:
     document = pod("pair", "nc -l -p 7000 -e echo hello-from-next-door; sleep 3600")
     document["spec"]["containers"].append(
@@ -243,6 +251,7 @@ def test_containers_of_a_pod_share_their_network_and_obey_their_limits(cluster: 
 
 
 @pytest.mark.real
+@pytest.mark.also("docker", "mixed")
 def test_pods_reach_one_another_across_hosts(cluster: Cluster) -> None:
     serve = pod("serve", "while true; do echo served | nc -l -p 8080; done", nodeName="host-1")
     cluster.apply(serve)
@@ -254,6 +263,7 @@ def test_pods_reach_one_another_across_hosts(cluster: Cluster) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.also("docker")
 def test_a_container_is_asked_to_end_before_it_is_killed(cluster: Cluster) -> None:
     document = pod("polite", "trap 'echo goodbye; exit 0' TERM; echo ready; while true; do sleep 0.1; done", terminationGracePeriodSeconds=20)
     cluster.apply(document)
