@@ -119,7 +119,7 @@ def test_what_runs_is_changed_in_every_way(run: Run) -> None:
     main = stands["template"]["spec"]["containers"][0]
     assert (main["image"], main["env"], stands["minReadySeconds"]) == ("busybox:1.37", [{"name": "COLOUR", "value": "green"}], 1)
     assert "labeled" in run("label", "deployment", "app", "tier=front")
-    assert "annotated" in run("annotate", "deployment", "app", "note=read me")
+    assert "deployment.apps/app annotate" in run("annotate", "deployment", "app", "note=read me")  # "annotated" since 1.28
     about = json.loads(run("get", "deployment", "-l", "tier=front", "-o", "json"))["items"][0]["metadata"]
     assert about["annotations"]["note"] == "read me"
     assert "tier" not in json.loads(run("label", "deployment", "app", "tier-", "-o", "json"))["metadata"].get("labels", {})
