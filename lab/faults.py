@@ -120,8 +120,7 @@ def _jump_clock(machines: Machines, host: Host) -> None:
 
 
 def mend(machines: Machines, host: Host) -> None:
-    """Undo all of the above on a host that is switched on. A daemon with a clock of its own keeps it until it is next started; it is
-    right again."""
+    """Undo all of the above on a host that is switched on. What had a clock of its own is stopped: the caller starts it anew."""
     if not host.faults:
         return
     for process in _all(machines, host):
@@ -130,6 +129,17 @@ def mend(machines: Machines, host: Host) -> None:
     cgroups.feed(machines.state.id, host.name)
     disk.free(machines.running(host.name)[1], machines.disk(host))
     if "clock" in host.faults:
-        faketime.jump(machines.disk(host), 0)
+        _set_right(machines, host)
     host.faults = []
     machines.save()
+
+
+def _set_right(machines: Machines, host: Host) -> None:
+    """The clock jumps back while its daemon runs. With the library it would go on for as long, but slowly: a busy agent lost its session."""
+    name = machines.services(host.name)[-1]
+    faketime.jump(machines.disk(host), 0)
+    if processes.alive(host.services.get(name)):
+        noticed = processes.CLOCK.monotonic() + 2 * faketime.READ_EVERY_S
+        processes.until(lambda: processes.CLOCK.monotonic() >= noticed, 3 * faketime.READ_EVERY_S, "time stands still")
+        machines.stop(host, name, signal.SIGTERM)
+    host.own_clock = False

@@ -5,11 +5,14 @@ Killed hosts and pulled cables are in test_faults.py. Only real hosts have links
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from common.clock import SystemClock, SystemRng, parse_rfc3339
 from lab.contract import LabFault
 from lab.faults import JUMP_S
+from tests.e2e import residue
 from tests.e2e.cluster import Cluster
 from tests.e2e.test_faults import broken, containers, healthy, ready, running_names, running_on
 from tests.e2e.test_workloads import deployment, pod
@@ -153,6 +156,8 @@ def test_a_clock_that_jumps_an_hour_and_back_moves_no_pod(cluster: Cluster, host
         cluster.kubectl("scale", "deployment/steady", "--replicas=3")
         cluster.kubectl("rollout", "status", "deployment/steady", "--timeout=30s")
     cluster.until(lambda: not is_ahead(cluster, host), "the clock to jump back")
+    daemon = residue.pids(cluster, host)["kmaster" if host == "master" else "kagent"]
+    assert b"faketime" not in Path(f"/proc/{daemon}/environ").read_bytes(), "nothing of the fault is left"
     assert [ready(cluster, node) for node in ("host-1", "host-2")] == ["True", "True"]
     cluster.until(lambda: containers(cluster, "crash")["crash"][1] >= 2, "its back-off to end", deadline_s=30)
     assert before.items() <= containers(cluster, "steady").items()
