@@ -135,7 +135,7 @@ def mend(machines: Machines, host: Host) -> None:
 
 
 def _set_right(machines: Machines, host: Host) -> None:
-    """The clock jumps back while its daemon runs. With the library it would go on for as long, but slowly: a busy agent lost its session."""
+    """The clock jumps back while its daemon runs. With the library it would go on, but slowly: a busy agent lost its session."""
     name = machines.services(host.name)[-1]
     faketime.jump(machines.disk(host), 0)
     if processes.alive(host.services.get(name)):

@@ -82,7 +82,7 @@ class ContainerdRuntime:
         self._cgroup_root = cgroup_root
         self._channel = grpc.aio.insecure_channel(endpoint, options=OPTIONS)
         self._runtime = stubs.RuntimeServiceStub(self._channel)
-        self.sessions = ContainerdSessions(self._runtime)
+        self.sessions = ContainerdSessions(self._runtime, self._is_ours)
         self._images = stubs.ImageServiceStub(self._channel)
         self._subscribe = self._channel.unary_stream(native.SUBSCRIBE)
         self._tasks = containerd_tasks.Tasks(self._channel)
@@ -185,6 +185,12 @@ class ContainerdRuntime:
         started = {identity: seen.started_at for known in self._known.values() for identity, seen in known.running.items()}
         return [found for item in answer.stats if (found := convert.stats(item, started.get(item.attributes.id))) is not None]
 
+    async def _is_ours(self, identity: str) -> bool:
+        """A sandbox or a container of this cluster. What was not seen before is looked for."""
+        if identity not in self._owners:
+            await self.observe()
+        return identity in self._owners
+
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         away = False
         while True:
@@ -263,10 +269,14 @@ class ContainerdRuntime:
         return response.pod_sandbox_id
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
+        if not await self._is_ours(sandbox_id):
+            return
         request = cri.StopPodSandboxRequest(pod_sandbox_id=sandbox_id)
         await call(self._runtime.StopPodSandbox, request, timeout_s=OPERATION_S, missing_ok=True)
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
+        if not await self._is_ours(sandbox_id):
+            return
         await self.stop_sandbox(sandbox_id)
         await _remove(self._runtime.RemovePodSandbox, cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id), self._tasks)
         known = self._known.pop(sandbox_id, None)
@@ -312,6 +322,8 @@ class ContainerdRuntime:
         raise Unavailable(f"an earlier attempt is still at work: {fault.message}")
 
     async def start_container(self, container_id: str) -> None:
+        if not await self._is_ours(container_id):
+            raise RuntimeFault(f"container {container_id} not found", kind="RunContainerError")
         request = cri.StartContainerRequest(container_id=container_id)
         try:
             await call(self._runtime.StartContainer, request, timeout_s=OPERATION_S, kind="RunContainerError")
@@ -320,11 +332,15 @@ class ContainerdRuntime:
                 raise
 
     async def stop_container(self, container_id: str, grace_s: float) -> None:
+        if not await self._is_ours(container_id):
+            return
         whole_s = math.ceil(max(0.0, grace_s))
         request = cri.StopContainerRequest(container_id=container_id, timeout=whole_s)
         await call(self._runtime.StopContainer, request, timeout_s=whole_s + STOP_MARGIN_S, missing_ok=True)
 
     async def remove_container(self, container_id: str) -> None:
+        if not await self._is_ours(container_id):
+            return
         await _remove(self._runtime.RemoveContainer, cri.RemoveContainerRequest(container_id=container_id), self._tasks)
         self._owners.pop(container_id, None)
         self._exited.discard(container_id)

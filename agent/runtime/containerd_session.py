@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,25 +30,30 @@ HEADERS = {"Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": "v4.channel.k8s.i
 
 
 class ContainerdSessions:
-    """See `contract.Sessions`. stub: of the CRI's RuntimeService."""
+    """See `contract.Sessions`. stub: of the CRI's RuntimeService. is_ours: whose ids are entered; all others are not there."""
 
-    def __init__(self, stub: stubs.RuntimeServiceStub) -> None:
+    def __init__(self, stub: stubs.RuntimeServiceStub, is_ours: Callable[[str], Awaitable[bool]]) -> None:
         self._stub = stub
+        self._is_ours = is_ours
 
     async def exec(self, container_id: str, command: tuple[str, ...], ends: Ends) -> Session:
+        await self._expect_ours(container_id)
         request = cri.ExecRequest(container_id=container_id, cmd=list(command), **_asked(ends))
         return await open_session((await call(self._stub.Exec, request)).url, ends)
 
     async def run(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Ran:
+        await self._expect_ours(container_id)
         request = cri.ExecSyncRequest(container_id=container_id, cmd=list(command), timeout=math.ceil(timeout_s))
         response = await call(self._stub.ExecSync, request, timeout_s=timeout_s + RUN_MARGIN_S)
         return Ran(response.exit_code, response.stdout + response.stderr)
 
     async def attach(self, container_id: str, ends: Ends) -> Session:
+        await self._expect_ours(container_id)
         request = cri.AttachRequest(container_id=container_id, **_asked(ends))
         return await open_session((await call(self._stub.Attach, request)).url, ends)
 
     async def netns(self, sandbox_id: str) -> str:
+        await self._expect_ours(sandbox_id)
         request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id, verbose=True)
         response = await call(self._stub.PodSandboxStatus, request)
         if response.status.linux.namespaces.options.network == cri.NODE:
@@ -57,6 +62,10 @@ class ContainerdSessions:
         if not pid:
             raise RuntimeFault(f"sandbox {sandbox_id} does not run")
         return f"/proc/{pid}/ns/net"
+
+    async def _expect_ours(self, identity: str) -> None:
+        if not await self._is_ours(identity):
+            raise RuntimeFault(f"container {identity} not found")
 
 
 class _SandboxInfo(msgspec.Struct):

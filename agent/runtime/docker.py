@@ -71,6 +71,8 @@ class DockerRuntime:
         self._network = network
         self._clock = clock
         self._sight = Sight(self._engine, network)
+        self._ids: set[str] = set()
+        """Of our containers, as far as they were made or listed here; so that most calls need not ask whose one is."""
         self._cgroup_driver = ""
         self._least_oom_score_adj = least_oom_score_adj()
 
@@ -113,7 +115,8 @@ class DockerRuntime:
             if sandbox is not None:
                 found.append(sandbox)
         if not uid:
-            self._sight.keep({item["Id"] for item in listed})
+            self._ids = {item["Id"] for item in listed}
+            self._sight.keep(self._ids)
         return sorted(found, key=lambda s: (s.uid, s.attempt))
 
     async def stats(self) -> list[ContainerStats]:
@@ -134,7 +137,9 @@ class DockerRuntime:
     async def _listed(self, *labels: str) -> list[Document]:
         """Of our containers, those that carry these labels too (`KEY=VALUE`)."""
         found = await self._engine.containers(self._ours, *labels)
-        return [each for each in found if any(convert.made_here(name, each["Labels"], self._settings.cluster) for name in each["Names"])]
+        ours = [each for each in found if any(convert.made_here(name, each["Labels"], self._settings.cluster) for name in each["Names"])]
+        self._ids.update(each["Id"] for each in ours)
+        return ours
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         away = False
@@ -243,13 +248,24 @@ class DockerRuntime:
         for item in await self._listed(f"{convert.LABEL_SANDBOX}={sandbox_id}"):
             await self.remove_container(item["Id"])
         await self._engine.remove(sandbox_id)
+        self._ids.discard(sandbox_id)
         self._sight.removed(sandbox_id)
         spec = convert.sandbox_spec(document["Config"]["Labels"])
         if spec.cgroup_parent and not await self._listed(f"{LABEL_POD_UID}={spec.uid}"):
             labels.remove_cgroup(spec.cgroup_parent)
 
     def _is_ours(self, document: Document) -> bool:
-        return convert.made_here(document["Name"], document["Config"]["Labels"], self._settings.cluster)
+        ours = convert.made_here(document["Name"], document["Config"]["Labels"], self._settings.cluster)
+        if ours:
+            self._ids.add(document["Id"])
+        return ours
+
+    async def _knows(self, identity: str) -> bool:
+        """Is it there, and ours?"""
+        if identity in self._ids:
+            return True
+        document = await self._engine.inspect(identity)
+        return document is not None and self._is_ours(document)
 
     # Containers.
 
@@ -267,18 +283,28 @@ class DockerRuntime:
             raise RuntimeFault(str(error), kind=kind) from None
         name = convert.name(spec.name, sandbox, spec.attempt, parent=str(sandbox.attempt))
         identity = await self._engine.create(name, config, kind=kind)
-        return identity if identity is not None else (await self._own(name, kind))["Id"]
+        if identity is None:
+            return (await self._own(name, kind))["Id"]
+        self._ids.add(identity)
+        return identity
 
     async def start_container(self, container_id: str) -> None:
+        if not await self._knows(container_id):
+            raise RuntimeFault(f"container {container_id} not found", kind="RunContainerError")
         await self._engine.start(container_id, kind="RunContainerError")
         await self._sight.look_at(container_id)  # its log can be found from now on
 
     async def stop_container(self, container_id: str, grace_s: float) -> None:
+        if not await self._knows(container_id):
+            return
         await self._engine.stop(container_id, grace_s=math.ceil(max(0.0, grace_s)), margin_s=STOP_MARGIN_S)
         self._sight.ended(container_id)
 
     async def remove_container(self, container_id: str) -> None:
+        if not await self._knows(container_id):
+            return
         await self._engine.remove(container_id)
+        self._ids.discard(container_id)
         self._sight.removed(container_id)
 
 

@@ -12,6 +12,7 @@ import pytest
 from agent.log_lines import Lines
 from agent.runtime.contract import (
     ContainerSpec,
+    Ends,
     Mount,
     ObservedContainer,
     ResourceLimits,
@@ -479,16 +480,53 @@ def test_containers_of_a_pod_share_its_network(real: Callable) -> None:
     real(test)
 
 
-def test_what_carries_another_clusters_id_is_not_seen(real: Callable, host: containerd_host.ContainerdHost) -> None:
+def test_what_carries_another_clusters_id_is_neither_seen_nor_touched(real: Callable, host: containerd_host.ContainerdHost) -> None:
     async def test(bench: Bench) -> None:
-        await bench.run("sleep", "1000")
+        sandbox_id, container_id = await bench.run("sleep", "1000")
+        created = await bench.runtime.create_container(sandbox_id, await bench.container("sleep", "1000", name="side"))
+        before = await bench.runtime.observe(bench.uid)
         other = host.runtime(cluster="other")
         try:
             assert await other.observe() == []
+            await other.stop_container(container_id, 0)
+            await other.remove_container(container_id)
+            await other.stop_sandbox(sandbox_id)
+            await other.remove_sandbox(sandbox_id)
+            for forbidden in (
+                other.start_container(created),
+                other.create_container(sandbox_id, await bench.container("true", name="third")),
+                other.sessions.exec(container_id, ("true",), Ends(stdout=True)),
+                other.sessions.run(container_id, ("true",), 5),
+                other.sessions.attach(container_id, Ends(stdout=True)),
+                other.sessions.netns(sandbox_id),
+            ):
+                with pytest.raises(RuntimeFault, match="not found"):
+                    await forbidden
         finally:
             await other.close()
+        assert await bench.runtime.observe(bench.uid) == before
 
     real(test)
+
+
+@pytest.mark.containerd
+def test_a_name_that_somebody_else_took_on_docker_is_not_taken_from_him(docker: docker_host.DockerHost) -> None:
+    async def main() -> None:
+        bench = Bench(docker.runtime(), docker.log_root, docker.cgroup_root, "docker")
+        name = f"k8s_POD_web_default_{bench.uid}_0"
+        options = ["--detach", "--name", name, "--network=none", "--cgroup-parent", docker.cgroup_root]
+        stranger = docker.docker("run", *options, IMAGE, "sleep", "1000").stdout.strip()
+        try:
+            with pytest.raises(RuntimeFault, match=f"the name {name} is in use by a container that is not this cluster's"):
+                await bench.runtime.create_sandbox(bench.sandbox())
+            assert docker.docker("inspect", "--format", "{{.State.Status}}", stranger).stdout.strip() == "running"
+        finally:
+            docker.docker("rm", "--force", stranger)
+        await bench.runtime.create_sandbox(bench.sandbox())
+        await bench.clear()
+        await bench.runtime.close()
+
+    asyncio.run(main())
 
 
 def test_a_stopped_runtime_is_unavailable_and_its_return_is_told(real: Callable, host: containerd_host.ContainerdHost) -> None:
