@@ -26,7 +26,7 @@ from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
 
 from agent.runtime import containerd_events as native
-from agent.runtime import containerd_tasks
+from agent.runtime import containerd_shims, containerd_tasks
 from agent.runtime import cri as convert
 from agent.runtime import labels
 from agent.runtime.containerd_call import MISSING, SHORT_S, call
@@ -91,7 +91,8 @@ class ContainerdRuntime:
         """Container and sandbox ids to pod uids, for events."""
         self._exited: set[str] = set()
         """Ids that an event said have ended, until the CRI says so too."""
-        self._version: cri.VersionResponse | None = None
+        self._whole: set[str] = set()
+        """Sandboxes that were made while this agent and containerd both lived: their shims are known to containerd."""
 
     async def close(self) -> None:
         await self._channel.close()
@@ -208,6 +209,7 @@ class ContainerdRuntime:
                 finally:
                     stream.cancel()
             except (grpc.aio.AioRpcError, NotNow) as error:
+                self._whole.clear()
                 if not away:
                     away = True
                     log.warning("runtime-events-broke-off why=%s", _words(error))
@@ -266,6 +268,7 @@ class ContainerdRuntime:
             raise Unavailable(f"an earlier attempt is still at work: {fault.message}") from None
         self._known[response.pod_sandbox_id] = _Known(spec)
         self._owners[response.pod_sandbox_id] = spec.uid
+        self._whole.add(response.pod_sandbox_id)
         return response.pod_sandbox_id
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
@@ -279,6 +282,9 @@ class ContainerdRuntime:
             return
         await self.stop_sandbox(sandbox_id)
         await _remove(self._runtime.RemovePodSandbox, cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id), self._tasks)
+        if sandbox_id not in self._whole:
+            await containerd_shims.end(sandbox_id)
+        self._whole.discard(sandbox_id)
         known = self._known.pop(sandbox_id, None)
         if known is None:
             return

@@ -56,7 +56,7 @@ def healthy(cluster: Cluster) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.also("docker", "mixed")
+@pytest.mark.also("docker")
 def test_an_agent_that_was_killed_adopts_what_runs(cluster: Cluster) -> None:
     cluster.apply(deployment("adopt", 4))
     cluster.kubectl("rollout", "status", "deployment/adopt", "--timeout=60s")

@@ -40,9 +40,9 @@ PROGRAM = f"""
 echo "$HOSTNAME" >>/starts/log; trap "exit 0" TERM; sleep 3600 & wait
 """
 """Says that it was started; and whether another one of its pod still ran, which would hold the port that they share."""
-FORGOTTEN = ("descriptor", "process containerd-shim", "namespace cni-", "mount /run/netns/cni-")
-"""What is nobody's: containerd 1.6 forgets the shim, or the network namespace, of a sandbox that it was just making when it died, or its
-caller did. And the daemon that was killed is another one, with other descriptors."""
+FORGOTTEN = ("descriptor", "namespace cni-", "mount /run/netns/cni-")
+"""What is nobody's: containerd 1.6 forgets the network namespace, empty still, of a sandbox that it was just making when it died, or its
+caller did; nothing in it says whose it was. And the daemon that was killed is another one, with other descriptors."""
 STAYS = [{"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute"} for key in ("not-ready", "unreachable")]
 
 

@@ -165,7 +165,7 @@ def strangers(cluster: Cluster, tmp_path: Path) -> Iterator[Strangers]:
 @pytest.mark.real
 @pytest.mark.also("docker")
 def test_what_other_people_run_on_the_same_engine_is_left_alone(cluster: Cluster, strangers: Strangers) -> None:
-    cluster.apply(*(pod(name, "sleep 2; exit 1" if name == "crash" else PULSE, nodeName=HOST) for name in OURS))
+    cluster.apply(*(pod(name, "exit 1" if name == "crash" else PULSE, nodeName=HOST) for name in OURS))
     cluster.kubectl("wait", "--for=condition=Ready", *(f"pod/{name}" for name in OURS if name != "crash"), "--timeout=40s")
     uids = {item["metadata"]["name"]: item["metadata"]["uid"] for item in cluster.json("get", "pods")["items"]}
     strangers.arrive(uids)
