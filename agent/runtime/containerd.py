@@ -281,9 +281,9 @@ class ContainerdRuntime:
         if not await self._is_ours(sandbox_id):
             return
         await self.stop_sandbox(sandbox_id)
-        await _remove(self._runtime.RemovePodSandbox, cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id), self._tasks)
-        if sandbox_id not in self._whole:
+        if sandbox_id not in self._whole:  # now, while an agent that took over would still see the sandbox
             await containerd_shims.end(sandbox_id)
+        await _remove(self._runtime.RemovePodSandbox, cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id), self._tasks)
         self._whole.discard(sandbox_id)
         known = self._known.pop(sandbox_id, None)
         if known is None:

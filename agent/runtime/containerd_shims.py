@@ -1,8 +1,9 @@
-"""A shim that containerd forgot: the process that watches over a sandbox' containers, found by the sandbox' id on its command line, and ended.
+"""A shim that containerd forgot: the process that watches over a sandbox' containers, found by the sandbox' id and ended.
 
-When containerd 1.6 dies while it starts a shim, or its caller does, it knows nothing of the shim when it is back: it removes the sandbox, and
-the process stays until the host restarts. The agent knows the sandbox' id, so it knows whose the shim is. Owns looking for it in /proc and
-ending it, with what still runs below it. Which sandboxes could have been forgotten is `containerd.py`'s to say: the search reads all of /proc.
+When containerd 1.6 dies while it starts a shim, or its caller does, it knows nothing of the shim when it is back: it removes the sandbox,
+and the process stays until the host restarts. The agent knows the sandbox' id, which is on the shim's command line, and so whose it is.
+Owns looking for it in /proc and ending it, with what still runs below it. Which sandboxes can have been forgotten is `containerd.py`'s
+to say: the search reads all of /proc.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def of(sandbox_id: str) -> list[int]:
 
 
 async def end(sandbox_id: str) -> None:
-    """What is left of a sandbox that was removed. Idempotent."""
+    """What is left of a sandbox that was stopped. Idempotent."""
     for pause_s in LEAVES_S:
         if not of(sandbox_id):
             return

@@ -39,7 +39,7 @@ def processes() -> Iterator[dict[str, subprocess.Popen[bytes]]]:
             process.communicate(timeout=10)
 
 
-def test_the_shim_of_a_removed_sandbox_ends_with_what_runs_below_it_and_no_other(processes: dict[str, subprocess.Popen[bytes]]) -> None:
+def test_the_shim_of_a_stopped_sandbox_ends_with_what_runs_below_it_and_no_other(processes: dict[str, subprocess.Popen[bytes]]) -> None:
     (child,) = containerd_shims._children(processes["ours"].pid)
     asyncio.run(containerd_shims.end(OURS))
     assert processes["ours"].wait(10) == -9
