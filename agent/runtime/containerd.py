@@ -316,16 +316,9 @@ class ContainerdRuntime:
         except RuntimeFault as fault:
             if "is reserved for" not in fault.message:
                 raise
-            return await self._existing_container(sandbox_id, spec, known=known, fault=fault)
+            return _existing(await self.observe(known.spec.uid), sandbox_id, spec, fault=fault)
         self._owners[response.container_id] = known.spec.uid
         return response.container_id
-
-    async def _existing_container(self, sandbox_id: str, spec: ContainerSpec, *, known: _Known, fault: RuntimeFault) -> str:
-        for sandbox in await self.observe(known.spec.uid):
-            for container in sandbox.containers:
-                if (sandbox.id, container.name, container.attempt) == (sandbox_id, spec.name, spec.attempt):
-                    return container.id
-        raise Unavailable(f"an earlier attempt is still at work: {fault.message}")
 
     async def start_container(self, container_id: str) -> None:
         if not await self._is_ours(container_id):
@@ -353,6 +346,14 @@ class ContainerdRuntime:
         for known in self._known.values():
             known.running.pop(container_id, None)
             known.ended.pop(container_id, None)
+
+
+def _existing(sandboxes: list[ObservedSandbox], sandbox_id: str, spec: ContainerSpec, *, fault: RuntimeFault) -> str:
+    for sandbox in sandboxes:
+        for container in sandbox.containers:
+            if (sandbox.id, container.name, container.attempt) == (sandbox_id, spec.name, spec.attempt):
+                return container.id
+    raise Unavailable(f"an earlier attempt is still at work: {fault.message}")
 
 
 async def _list(runtime: stubs.RuntimeServiceStub, selector: dict[str, str]) -> tuple[list[cri.PodSandbox], list[cri.Container]]:

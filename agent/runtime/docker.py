@@ -204,16 +204,11 @@ class DockerRuntime:
     async def _connect(self, identity: str, spec: SandboxSpec) -> None:
         if spec.host_network:
             return
-        netns = await self._netns(identity)
+        netns = await _netns(self._engine, identity)
         if not netns:
             raise RuntimeFault("the pause container ended at once", kind="CreatePodSandboxError")
         args = {"K8S_POD_NAMESPACE": spec.namespace, "K8S_POD_NAME": spec.name, "K8S_POD_INFRA_CONTAINER_ID": identity}
         await self._network.add(identity, netns, args)
-
-    async def _netns(self, identity: str) -> str:
-        document = await self._engine.inspect(identity)
-        pid = document["State"].get("Pid", 0) if document is not None else 0
-        return f"/proc/{pid}/ns/net" if pid else ""
 
     async def _own(self, name: str, kind: str) -> Document:
         """What has this name, if it is ours. Raises Unavailable when it has just gone, RuntimeFault when it is somebody else's."""
@@ -234,7 +229,7 @@ class DockerRuntime:
                 self._sight.ended(item["Id"])
         if not convert.sandbox_spec(document["Config"]["Labels"]).host_network:
             try:
-                await self._network.delete(sandbox_id, await self._netns(sandbox_id))
+                await self._network.delete(sandbox_id, await _netns(self._engine, sandbox_id))
             except PluginFault as fault:
                 raise RuntimeFault(fault.message) from None
         await self._engine.kill(sandbox_id)
@@ -306,6 +301,13 @@ class DockerRuntime:
         await self._engine.remove(container_id)
         self._ids.discard(container_id)
         self._sight.removed(container_id)
+
+
+async def _netns(engine: Engine, identity: str) -> str:
+    """"": it does not run."""
+    document = await engine.inspect(identity)
+    pid = document["State"].get("Pid", 0) if document is not None else 0
+    return f"/proc/{pid}/ns/net" if pid else ""
 
 
 def least_oom_score_adj() -> int:
