@@ -105,7 +105,13 @@ class Conflict(CallerFault):
 
 
 class Expired(CallerFault):
+    """continue_: a token with which a client may go on, with what stands there now."""
+
     code, reason = 410, "Expired"
+
+    def __init__(self, message: str, *, continue_: str = "") -> None:
+        super().__init__(message)
+        self.continue_ = continue_
 
 
 class TooLarge(CallerFault):

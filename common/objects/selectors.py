@@ -16,6 +16,15 @@ from common.objects import meta
 
 _NAME = re.compile(r"^([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$")
 _PREFIX = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+KEY_TEXT = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+VALUE_TEXT = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
 _TOKEN = re.compile(r"\s*(==|!=|=|!|,|\(|\)|>|<|[^\s,()=!<>]+)")
 
 
@@ -87,6 +96,10 @@ class Selector(msgspec.Struct, frozen=True):
 EVERYTHING = Selector()
 
 
+_FIRST = "!, identifier, or 'end of string'"
+_MARKS = frozenset(("==", "!=", "=", ",", "(", ")", ">", "<"))
+
+
 class _Tokens:
     def __init__(self, text: str) -> None:
         self.text = text
@@ -109,7 +122,14 @@ class _Tokens:
         return token
 
     def fail(self, why: str) -> BadRequest:
+        """What is wrong within one requirement."""
         return BadRequest(f"unable to parse requirement: {why}")
+
+    def expect_requirement(self, expected: str) -> None:
+        """At the beginning of one. Raises BadRequest."""
+        token = self.peek()
+        if token in _MARKS or (not token and expected != _FIRST):
+            raise BadRequest(f"found '{token}', expected: {expected}")
 
 
 def parse_labels(text: str) -> Selector:
@@ -117,6 +137,7 @@ def parse_labels(text: str) -> Selector:
     if not text.strip():
         return EVERYTHING
     tokens = _Tokens(text)
+    tokens.expect_requirement(_FIRST)
     requirements = []
     while True:
         requirements.append(_requirement(tokens))
@@ -124,17 +145,18 @@ def parse_labels(text: str) -> Selector:
         if separator == "":
             return Selector(tuple(requirements))
         if separator != ",":
-            raise tokens.fail(f"found '{separator}', expected: ',' or 'end of string'")
+            raise BadRequest(f"found '{separator}', expected: ',' or 'end of string'")
+        tokens.expect_requirement("identifier after ','")
 
 
 def _requirement(tokens: _Tokens) -> Requirement:
     token = tokens.take()
     negated = token == "!"
     key = tokens.take() if negated else token
+    if key in _MARKS or not key:
+        raise tokens.fail(f"found '{key}', expected: identifier")
     if not valid_key(key):
-        raise tokens.fail(f"found '{key}', expected: !, identifier, or 'end of string'" if key in ("", ",", "(", ")", "=")
-                          else f'<nil>: Invalid value: "{key}": name part must consist of alphanumeric characters, '
-                               "'-', '_' or '.', and must start and end with an alphanumeric character")  # fmt: skip
+        raise tokens.fail(f'<nil>: Invalid value: "{key}": {KEY_TEXT}')
     if negated:
         return Requirement(key, "!")
     operator = tokens.peek()
@@ -149,17 +171,17 @@ def _requirement(tokens: _Tokens) -> Requirement:
         case "in" | "notin":
             return Requirement(key, operator, _values(tokens, key))
         case ">" | "<":
-            return Requirement(key, "gt" if operator == ">" else "lt", (_value(tokens, key),))
+            bound = _value(tokens, key)
+            if not re.fullmatch(r"[-+]?\d+", bound):
+                raise tokens.fail(f"values[0]: Invalid value: \"{bound}\": for 'Gt', 'Lt' operators, the value must be an integer")
+            return Requirement(key, "gt" if operator == ">" else "lt", (bound,))
     raise tokens.fail(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
 
 
 def _value(tokens: _Tokens, key: str) -> str:
     value = "" if tokens.peek() in ("", ",", ")") else tokens.take()
     if not valid_value(value):
-        raise tokens.fail(
-            f'values[0][{key}]: Invalid value: "{value}": a valid label must be an empty string or consist of '
-            "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-        )
+        raise tokens.fail(f'values[0][{key}]: Invalid value: "{value}": {VALUE_TEXT}')
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from common.errors import AlreadyExists, BadRequest, FieldCause, Invalid, NotFound
-from master.api import documents, faults, subresources, tracking, versions
+from master.api import documents, faults, strict, subresources, tracking, versions
 from master.api.contract import Document, Stored
 from master.api.write import Target, Writer
 
@@ -34,6 +34,10 @@ async def apply(writer: Writer, target: Target, document: Any, *, may_create: Ca
     applied = tracking.applied_document(document, target.served)
     applied["metadata"].setdefault("name", target.ref.name)
     documents.check_name(applied, target.ref.name)
+    warnings = strict.check_applied(target.options.duplicates, target.options.field_validation)
+    if target.options.warnings is not None:
+        target.options.warnings.extend(warnings)
+    target = msgspec.structs.replace(target, options=msgspec.structs.replace(target.options, duplicates=()))  # they are told
     for _ in range(ATTEMPTS):
         try:
             changed = await writer.change(target, _proposal(writer, target, applied))

@@ -151,7 +151,7 @@ class WriteOptions(msgspec.Struct, frozen=True):
     """dry_run: everything but the store's write. field_validation: Strict, Warn or Ignore; warnings are appended to
     `warnings` (a list the front owns) for `Warning:` headers. rule/why/revision: the Cause, for internal callers.
     field_manager: who owns what this writes; an apply must name it. force: an apply takes fields from their owners.
-    duplicates: paths of duplicate fields that decoding the body found (`body.Body.duplicates`), for `strict.check`."""
+    duplicates: what decoding the body found to say of duplicate fields (`body.Body.duplicates`), for `strict.check`."""
 
     dry_run: bool = False
     field_manager: str = ""

@@ -16,7 +16,7 @@ import msgspec
 
 from common.clock import rfc3339
 from common.errors import BadRequest, FieldCause
-from master.api import faults
+from master.api import faults, schema_source
 from master.api.contract import Document
 from master.api.kinds import rules
 from master.api.registry import ALL_BUT_STATUS, Resource
@@ -46,11 +46,15 @@ def check_kind(document: Any, resource: Resource) -> None:
     """The document is of this resource, as far as it says. Raises BadRequest."""
     if not isinstance(document, dict):
         return  # the strict decoder words it
-    version, kind = document.get("apiVersion"), document.get("kind")
-    if isinstance(version, str) and version and version != resource.api_version:
-        raise faults.wrong_version(version, resource.api_version)
-    if isinstance(kind, str) and kind and kind != resource.kind:
-        raise faults.wrong_kind(kind, resource)
+    version, kind = document.get("apiVersion") or resource.api_version, document.get("kind") or resource.kind
+    if not isinstance(version, str) or not isinstance(kind, str) or (version, kind) == (resource.api_version, resource.kind):
+        return
+    group, _, number = version.rpartition("/")
+    if resource.custom is None and schema_source.name_of(group, number, kind) is None:
+        raise faults.unregistered(version, kind, resource)
+    if kind != resource.kind or (resource.custom is None and group != resource.group):
+        raise faults.wrong_kind(version, kind, resource)
+    raise faults.wrong_version(version, resource.api_version)
 
 
 def resource_version(document: Document) -> int | None:
@@ -68,15 +72,18 @@ def settle_kind(document: Document, resource: Resource) -> None:
     meta.pop("selfLink", None)
 
 
-def settle_namespace(document: Document, resource: Resource, namespace: str) -> None:
-    """In place: the namespace of the request. Raises BadRequest when the document names another."""
+def settle_namespace(document: Document, resource: Resource, namespace: str, *, put: bool = False) -> None:
+    """In place: the namespace of the request. Raises BadRequest when the document names another. put: it is the body of an update."""
     meta = document["metadata"]
     if not resource.namespaced:
         meta.pop("namespace", None)
         return
     if not namespace:
         raise BadRequest(f"an empty namespace may not be set: {resource.plural} live in namespaces")
-    if meta.get("namespace") not in (None, "", namespace):
+    given = meta.get("namespace")
+    if put and given not in (None, "", namespace):
+        raise BadRequest(f"the namespace of the object ({given}) does not match the namespace on the request ({namespace})")
+    if given not in (None, "", namespace):
         raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
     meta["namespace"] = namespace
 
@@ -103,6 +110,8 @@ def name_causes(document: Document, resource: Resource) -> list[FieldCause]:
 def check_name(document: Document, name: str) -> None:
     """The document is the object of the URL. Raises BadRequest."""
     given = document["metadata"].get("name", "")
+    if not given:
+        raise BadRequest(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
     if given != name:
         raise BadRequest(f"the name of the object ({given}) does not match the name on the URL ({name})")
 

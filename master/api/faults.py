@@ -65,8 +65,17 @@ def wrong_version(given: str, expected: str) -> BadRequest:
     return BadRequest(f"the API version in the data ({given}) does not match the expected API version ({expected})")
 
 
-def wrong_kind(given: str, expected: Resource) -> BadRequest:
+def wrong_kind(version: str, kind: str, expected: Resource) -> BadRequest:
+    """Kubernetes converts all that it is sent to its inner types, which are named after their groups."""
+    number, inner = version.rpartition("/")[2], expected.group.partition(".")[0] or "core"
     return BadRequest(
-        f'{given} in version "{expected.version}" cannot be handled as a {expected.kind}: '
-        f"converting ({expected.version}.{given}) to ({expected.version}.{expected.kind}): unknown conversion"
+        f'{kind} in version "{number}" cannot be handled as a {expected.kind}: '
+        f"converting ({number}.{kind}) to ({inner}.{expected.kind}): unknown conversion"
+    )
+
+
+def unregistered(version: str, kind: str, expected: Resource) -> BadRequest:
+    return BadRequest(
+        f'{kind} in version "{version.rpartition("/")[2]}" cannot be handled as a {expected.kind}: '
+        f'no kind "{kind}" is registered for version "{version}" in scheme "pkg/api/legacyscheme/scheme.go:30"'
     )

@@ -31,13 +31,17 @@ CHUNK = 500
 MAX_TOKEN = 4096
 TOO_OLD = "The resourceVersion for the provided list is too old."
 TOKEN_TOO_OLD = (
-    "The provided continue parameter is too old to display a consistent list result. You must start a new list without "
-    "the continue parameter."
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
+    "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided "
+    "token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was "
+    "returned and now may show up in the list."
 )
+FROM_NOW = -1
+"""As the revision in a token: go on with what stands there now, since what the list began with is forgotten."""
 
 
 class _Token(msgspec.Struct):
-    """rv: the list's revision. start: the last key that was served."""
+    """rv: the list's revision, or FROM_NOW. start: the last key that was served."""
 
     rv: int
     start: str
@@ -55,10 +59,11 @@ def decode_token(text: str, prefix: str) -> tuple[int, str]:
             raise ValueError
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         token = msgspec.json.decode(raw, type=_Token)
-        if token.v != "steersman/v1" or token.rv < 1 or not token.start.startswith(prefix):
+        if token.v != "steersman/v1" or (token.rv < 1 and token.rv != FROM_NOW) or not token.start.startswith(prefix):
             raise ValueError
     except (binascii.Error, ValueError, msgspec.DecodeError):
-        raise BadRequest("continue key is not valid: start a new list without the continue parameter") from None
+        why = "continue key is not valid: start a new list without the continue parameter"
+        raise BadRequest(f"invalid continue token: {why}") from None
     return token.rv, token.start
 
 
@@ -87,7 +92,7 @@ class Reader:
 
     async def list(self, resource: Resource, namespace: str, selection: Selection, *, ask: Ask) -> Page:
         prefix, chosen = prefix_of(resource, namespace), Filter(resource, selection)
-        revision, start, stale = self._where(prefix, ask)
+        revision, start = self._where(prefix, ask)
         if chosen.name() is not None and (namespace or not resource.namespaced) and not ask.continue_:
             prefix = f"{prefix}{chosen.name()}"
             start = ""
@@ -95,18 +100,20 @@ class Reader:
         try:
             return await self._page(prefix, chosen, at=at, start=start, limit=ask.limit)
         except Expired:
-            raise Expired(stale) from None
+            if ask.continue_:
+                raise Expired(TOKEN_TOO_OLD, continue_=encode_token(FROM_NOW, start)) from None
+            raise Expired(TOO_OLD) from None
 
-    def _where(self, prefix: str, ask: Ask) -> tuple[int | None, str, str]:
-        """The revision to read at (None: now), the key to go on after, and what to say when it is forgotten."""
+    def _where(self, prefix: str, ask: Ask) -> tuple[int | None, str]:
+        """The revision to read at (None: now), and the key to go on after."""
         if ask.continue_:
             if ask.revision:
                 raise BadRequest("specifying resource version is not allowed when using continue")
             revision, start = decode_token(ask.continue_, prefix)
-            return revision, start, TOKEN_TOO_OLD
+            return None if revision == FROM_NOW else revision, start
         if ask.revision is not None and ask.revision > self._store.revision:
             raise too_large(ask.revision, self._store.revision)
-        return (ask.revision if ask.exact and ask.revision else None), "", TOO_OLD
+        return (ask.revision if ask.exact and ask.revision else None), ""
 
     async def _page(self, prefix: str, chosen: Filter, *, at: int | None, start: str, limit: int) -> Page:
         """at: None reads what stands now, without an await, so that all of it is of one revision."""
@@ -208,6 +215,6 @@ def event_of(change: Change, chosen: Filter) -> WatchEvent | None:
 
 def too_large(asked: int, newest: int) -> Timeout:
     return Timeout(
-        f"Too large resource version: {asked}, current: {newest}",
+        f"Timeout: Too large resource version: {asked}, current: {newest}",
         causes=(FieldCause("ResourceVersionTooLarge", "Too large resource version"),), retry_after_s=1,
     )  # fmt: skip

@@ -5,7 +5,7 @@ Clients switch on `reason`; `details` names the object and the offending fields.
 
 from __future__ import annotations
 
-from common.errors import SteersmanError
+from common.errors import Expired, SteersmanError
 from master.api.contract import Document
 
 
@@ -24,7 +24,7 @@ def of(error: SteersmanError) -> Document:
     document: Document = {
         "kind": "Status",
         "apiVersion": "v1",
-        "metadata": {},
+        "metadata": {"continue": error.continue_} if isinstance(error, Expired) and error.continue_ else {},
         "status": "Failure",
         "message": error.message,
         "reason": error.reason,

@@ -67,7 +67,7 @@ def check(
 ) -> tuple[Document, list[str]]:
     """A cleaned copy of the document (unknown and null fields dropped), and the warnings (mode Warn only).
 
-    mode: Strict, Warn or Ignore, `fieldValidation`'s values. duplicates: paths from `body.decode`. Raises BadRequest
+    mode: Strict, Warn or Ignore, `fieldValidation`'s values. duplicates: sentences from `body.decode`. Raises BadRequest
     with the whole text (`Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown
     field "spec.foo"`). patched: the document is the result of a patch; then, as in Kubernetes, Invalid is raised, with
     the cause at field `patch`.
@@ -75,11 +75,23 @@ def check(
     cleaned, unknown = clean(document, node, patched=patched)
     if mode == IGNORE or not (unknown or duplicates):
         return cleaned, []
-    said = [f'duplicate field "{path}"' for path in duplicates]
-    said += [f'unknown field "{path}"' for path in unknown]
+    said = [*duplicates, *(f'unknown field "{path}"' for path in unknown)]
     if mode == STRICT:
         raise _refusal(document, node, "strict decoding error: " + ", ".join(said[:MAX_REPORTED]), patched=patched)
-    return cleaned, said[:MAX_REPORTED]
+    return cleaned, [line for each in said[:MAX_REPORTED] for line in lines(each)]
+
+
+def lines(said: str) -> list[str]:
+    """One warning each: what is said of duplicate fields in YAML has several lines."""
+    first, *rest = said.split("\n  ")
+    return rest if rest and first.endswith("yaml: unmarshal errors:") else [said]
+
+
+def check_applied(duplicates: Sequence[str], mode: str) -> list[str]:
+    """Warnings about fields that occur twice in what is applied. Raises BadRequest when that must not be."""
+    if mode == STRICT and duplicates:
+        raise BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {', '.join(duplicates)}")
+    return [line for each in duplicates for line in lines(each)] if mode == WARN else []
 
 
 def clean(document: Document, node: Node, *, patched: bool = False) -> tuple[Document, list[str]]:

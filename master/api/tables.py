@@ -31,7 +31,7 @@ def definitions(resource: Resource) -> list[Document]:
 def _row(resource: Resource, stored: Stored, include: str, now: float) -> Document:
     document = stored.document()
     cells = [column.cell(document, now) for column in resource.columns]
-    row: Document = {"cells": cells}
+    row: Document = {"cells": cells, "object": None}
     if include == "Object":
         row["object"] = msgspec.Raw(stored.json())
     elif include == "Metadata":
@@ -47,7 +47,7 @@ def render(
     unknown `include`."""
     include = include or "Metadata"
     if include not in INCLUDE:
-        raise BadRequest(f'unrecognized includeObject value: "{include}"')
+        raise BadRequest(f"includeObject: Invalid value: \"{include[:64]}\": must be 'Metadata', 'Object', 'None', or empty")
     metadata: Document = {"resourceVersion": str(revision)} if revision else {}
     if continue_:
         metadata["continue"] = continue_

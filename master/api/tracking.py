@@ -142,7 +142,7 @@ def _cleaned(document: Document, resource: Resource) -> Document:
 
 def _named(document: Document, resource: Resource) -> str:
     meta = document.get("metadata") or {}
-    return f"{meta.get('namespace') or ''}/{meta.get('name') or ''}; {resource.api_version}, Kind={resource.kind}"
+    return f"{meta.get('namespace') or ''}/{meta.get('name') or ''}; {resource.group}/{resource.version}, Kind={resource.kind}"
 
 
 def apply(present: Document, applied: Document, *, change: updater.Change, force: bool) -> Document:

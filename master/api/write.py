@@ -169,7 +169,7 @@ class Writer:
         present = {**old, "metadata": {**old["metadata"], "resourceVersion": str(revision)}}
         proposed = _relevant(target, propose(versions.to_served(target.served, present)))
         wanted = proposed if target.trusted else self._cleaned(target, proposed, quiet=quiet)
-        documents.settle_namespace(wanted, resource, target.ref.namespace)
+        documents.settle_namespace(wanted, resource, target.ref.namespace, put=not target.patched)
         documents.check_name(wanted, name)
         given = wanted["metadata"].pop("managedFields", None)
         if documents.resource_version(wanted) not in (None, revision):

@@ -44,8 +44,13 @@ class _Frame:
         self.key: str | None = None
 
 
+def sentence(lines: tuple[str, ...]) -> str:
+    """About fields that occur twice, in the words of Kubernetes' YAML library."""
+    return "\n  ".join(("yaml: unmarshal errors:", *lines))
+
+
 def decode(body: bytes) -> tuple[Any, tuple[str, ...]]:
-    """The document (None when it is empty), and the paths of fields that occur twice. Raises BadRequest, TooLarge."""
+    """The document (None when it is empty), and a line about each field that occurs twice. Raises BadRequest, TooLarge."""
     try:
         return _document(_bounded(body))
     except yaml.YAMLError as error:
@@ -70,13 +75,17 @@ def _bounded(body: bytes) -> Iterator[yaml.Event]:
 def _document(events: Iterator[yaml.Event]) -> tuple[Any, tuple[str, ...]]:
     root = _Frame([])
     stack, twice = [root], []
+    again: str | None = None
     for event in events:
+        if again is not None:
+            twice.append(f'line {event.start_mark.line + 1}: key "{again}" already set in map')
+            again = None
         if isinstance(event, yaml.ScalarEvent):
             frame = stack[-1]
             if isinstance(frame.value, dict) and frame.key is None:
                 frame.key = _name(event)
                 if frame.key in frame.value:
-                    twice.append(_path(stack))
+                    again = frame.key
             else:
                 _put(frame, _scalar(event))
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -156,14 +165,6 @@ def _integer(text: str) -> int:
     if len(digits) > 1 and digits[0] == "0" and digits[1] in "01234567":
         text = text.replace("0", "0o", 1)
     return int(text, 0)
-
-
-def _path(stack: list[_Frame]) -> str:
-    """Subtle: the first frame is the list that the document itself is put into."""
-    parts = []
-    for frame in stack[1:]:
-        parts.append(f".{frame.key}" if isinstance(frame.value, dict) else f"[{len(frame.value)}]")
-    return "".join(parts).removeprefix(".")
 
 
 def _place(error: yaml.YAMLError) -> str:

@@ -22,6 +22,7 @@ from common.errors import BadRequest, MethodNotAllowed, TooLarge, UnsupportedMed
 from master.api import body as api_body
 from master.api import tables
 from master.api.contract import DeleteOptions, Door, Page, PatchType, Stored, WriteOptions
+from master.api.reading import too_large
 from master.rest import query, reply
 from master.rest.call import Call
 from master.rest.negotiate import Form
@@ -64,11 +65,26 @@ async def read(request: web.BaseRequest) -> bytes:
     return b"".join(parts)
 
 
-async def read_document(call: Call, *, find_duplicates: bool) -> api_body.Body:
-    raw = await read(call.request)
-    if not raw:
-        raise BadRequest("the request has no body")
-    return api_body.decode(raw, call.request.headers.get(hdrs.CONTENT_TYPE, ""), find_duplicates=find_duplicates)
+async def read_object(call: Call, *, find_duplicates: bool) -> api_body.Body:
+    """Of the resource's kind, or of its subresource's."""
+    route = call.route
+    part = route.resource.subresource(route.subresource)
+    kind = (part.kind if part is not None else "") or route.resource.kind
+    raw, media = await read(call.request), call.request.headers.get(hdrs.CONTENT_TYPE, "")
+    return api_body.decode_object(raw, media, kind=kind, find_duplicates=find_duplicates)
+
+
+async def read_patch(call: Call, kind: PatchType, *, find_duplicates: bool) -> api_body.Body:
+    """What is said of duplicate fields is said of the patch."""
+    raw, media = await read(call.request), call.request.headers.get(hdrs.CONTENT_TYPE, "")
+    prefix = "" if kind is PatchType.STRATEGIC else "error decoding patch: "
+    try:
+        found = api_body.decode(raw, media, find_duplicates=find_duplicates, prefix=prefix)
+    except BadRequest as error:
+        raise BadRequest(f"error decoding YAML: {error.message}") if kind is PatchType.APPLY else error from None
+    if kind is PatchType.JSON:
+        found = api_body.Body(found.document, tuple(f"json patch {said}" for said in found.duplicates))
+    return found
 
 
 async def read_delete_options(call: Call) -> DeleteOptions:
@@ -144,11 +160,13 @@ class Verbs:
     # Reading.
 
     async def _get(self, call: Call) -> web.Response:
-        revision = query.number(call.query, "resourceVersion")
+        revision = query.revision(call.query)
         if revision and call.query.get("resourceVersionMatch") == "Exact":
             stored = await self._door.get_at(call.actor, call.route.ref, revision)
         else:
             stored = self._door.get(call.actor, call.route.ref, subresource=call.route.subresource)
+            if revision and revision > (newest := self._door.views.revision):
+                raise too_large(revision, newest)
         return await self._object(call, stored)
 
     async def _list(self, call: Call) -> web.Response:
@@ -188,15 +206,13 @@ class Verbs:
 
     # Writing.
 
-    def _options(self, call: Call, kind: str) -> WriteOptions:
+    def _options(self, call: Call, kind: str, *, apply: bool = False) -> WriteOptions:
         agent = call.request.headers.get(hdrs.USER_AGENT, "")
-        return query.for_write(call.query, user_agent=agent, kind=kind, warnings=[])
+        return query.for_write(call.query, user_agent=agent, kind=kind, warnings=[], apply=apply)
 
     async def _document(self, call: Call, options: WriteOptions) -> tuple[dict[str, Any], WriteOptions]:
         """The body's document, with its duplicate fields noted in the options."""
-        read_body = await read_document(call, find_duplicates=options.field_validation != "Ignore")
-        if not isinstance(read_body.document, dict):
-            raise BadRequest("the body must be one JSON object")
+        read_body = await read_object(call, find_duplicates=options.field_validation != "Ignore")
         return read_body.document, msgspec.structs.replace(options, duplicates=read_body.duplicates)
 
     async def _create(self, call: Call) -> web.Response:
@@ -224,15 +240,13 @@ class Verbs:
             raise UnsupportedMediaType(
                 f"the body of the request was in an unknown format - accepted media types include: {', '.join(_PATCHES)}"
             )
-        options = self._options(call, "PatchOptions")
-        read_body = await read_document(call, find_duplicates=options.field_validation != "Ignore")
+        options = self._options(call, "PatchOptions", apply=kind is PatchType.APPLY)
+        read_body = await read_patch(call, kind, find_duplicates=options.field_validation != "Ignore")
         options = msgspec.structs.replace(options, duplicates=read_body.duplicates)
         document, ref, subresource = read_body.document, call.route.ref, call.route.subresource
         if kind is PatchType.APPLY:
-            options = query.for_apply(call.query, options)
             stored, made = await self._door.apply(call.actor, ref, document, options, subresource=subresource)
             return stored, options, made
-        query.check_no_force(call.query)
         return await self._door.patch(call.actor, ref, kind, document, options, subresource=subresource), options, False
 
     async def _delete(self, call: Call) -> web.Response:

@@ -32,7 +32,7 @@ def test_a_label_selector_matches(text: str, labels: dict[str, str], matches: bo
 
 @pytest.mark.parametrize("text", ["a b", "a=(", "a in b", "-x=1", "a=b,", "a in (b", "=b", "a=b=c", "a!", "x" * 64 + "=1"])
 def test_a_label_selector_that_cannot_be_parsed_is_a_bad_request(text: str) -> None:
-    with pytest.raises(BadRequest, match="unable to parse requirement"):
+    with pytest.raises(BadRequest, match="(unable to parse requirement: )?.*(found|Invalid value)"):
         selectors.parse_labels(text)
 
 

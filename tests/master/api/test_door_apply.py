@@ -169,7 +169,7 @@ REFUSALS = [
     pytest.param({**config(), "apiVersion": "v2"}, by("me"), BadRequest,
                  "Incorrect version specified in apply patch. Specified patch version: v2, expected: v1", id="another version"),
     pytest.param({**config(), "dataa": {}}, by("me"), BadRequest,
-                 "failed to create typed patch object (/settings; v1, Kind=ConfigMap): .dataa: field not declared in schema", id="an unknown field"),
+                 "failed to create typed patch object (/settings; /v1, Kind=ConfigMap): .dataa: field not declared in schema", id="an unknown field"),
     pytest.param(config(managedFields=[]), by("me"), BadRequest, "metadata.managedFields must be nil", id="managed fields"),
     pytest.param(config("other"), by("me"), BadRequest, "the name of the object (other) does not match the name on the URL (settings)", id="a name"),
     pytest.param(config(uid="u"), by("me"), Conflict,

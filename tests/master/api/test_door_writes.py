@@ -82,9 +82,10 @@ REFUSED_CREATES = [
     pytest.param("pods", pod(metadata={"namespace": "other"}), BadRequest,
                  "the namespace of the provided object does not match the namespace sent on the request", id="for another namespace"),
     pytest.param("pods", {**pod(), "apiVersion": "apps/v1"}, BadRequest,
-                 "the API version in the data (apps/v1) does not match the expected API version (v1)", id="of another version"),
+                 'Pod in version "v1" cannot be handled as a Pod: no kind "Pod" is registered for version "apps/v1" in scheme '
+                 '"pkg/api/legacyscheme/scheme.go:30"', id="of another version"),
     pytest.param("pods", {**pod(), "kind": "Service"}, BadRequest,
-                 'Service in version "v1" cannot be handled as a Pod: converting (v1.Service) to (v1.Pod): unknown conversion', id="of another kind"),
+                 'Service in version "v1" cannot be handled as a Pod: converting (v1.Service) to (core.Pod): unknown conversion', id="of another kind"),
     pytest.param("nothings", pod(), NotFound, "the server could not find the requested resource", id="of no kind at all"),
 ]  # fmt: skip
 

@@ -20,7 +20,8 @@ from common.clock import SystemClock, SystemRng
 from common.errors import SteersmanError
 from master import pki
 from master.api import bootstrap
-from master.api.contract import Actor, Role
+from master.api.access.tokens import TokenAuthority
+from master.api.contract import Actor, Role, Views
 from master.api.door import ApiDoor
 from master.api.settings import DoorSettings
 from common.wire.requests import LogRequest, TalkRequest
@@ -29,6 +30,15 @@ from master.store.memory import MemoryStore
 
 ADMIN = Actor("kubernetes-admin", groups=("system:masters", "system:authenticated"))
 DISPATCH = Actor("system:dispatch", Role.DISPATCH)
+
+
+ISSUER = "https://kubernetes.default.svc"
+
+
+@functools.cache
+def signing_key() -> bytes:
+    """Of ServiceAccounts' tokens."""
+    return pki._key_pem(pki.ec.generate_private_key(pki.ec.SECP256R1()))
 
 
 @functools.cache
@@ -160,11 +170,18 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def served(settings: FrontSettings = FrontSettings(), *, door_settings: DoorSettings = DoorSettings()) -> AsyncIterator[Served]:
+async def served(
+    settings: FrontSettings = FrontSettings(), *, door_settings: DoorSettings = DoorSettings(), tokens: bool = False
+) -> AsyncIterator[Served]:
+    """tokens: whether ServiceAccounts' tokens are issued."""
     clock, rng = SystemClock(), SystemRng()
     store = MemoryStore(clock)
     await store.open()
-    door, node = ApiDoor(store, clock, rng, settings=door_settings), Node()
+
+    def authority(views: Views) -> TokenAuthority:
+        return TokenAuthority(signing_key(), issuer=ISSUER, views=views, clock=clock, rng=rng)
+
+    door, node = ApiDoor(store, clock, rng, settings=door_settings, authority=authority if tokens else None), Node()
     await bootstrap.ensure(door)
     listening = msgspec.structs.replace(settings, host="127.0.0.1", port=0)
     front = Front(door, node, settings=listening, context=pki.context(certificates()), clock=clock, rng=rng)

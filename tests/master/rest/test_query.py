@@ -23,7 +23,6 @@ LISTS = {
     ),
 }
 BAD_LISTS = {
-    "a negative limit": {"limit": "-1"},
     "a limit in words": {"limit": "many"},
     "a match without a version": {"resourceVersionMatch": "Exact"},
     "a match with a token": {"resourceVersionMatch": "Exact", "resourceVersion": "3", "continue": "x"},
