@@ -60,7 +60,8 @@ def _summary(body: bytes) -> str:
 
 
 def decode(
-    body: bytes, content_type: str, *, max_bytes: int = MAX_BYTES, find_duplicates: bool = False, prefix: str = UNRECOGNIZED, suffix: str = "",
+    body: bytes, content_type: str, *, max_bytes: int = MAX_BYTES, find_duplicates: bool = False, prefix: str = UNRECOGNIZED,
+    suffix: str = "",
 ) -> Body:  # fmt: skip
     """Decode one body. content_type: the header, parameters allowed; "" and any `+json` mean JSON, any `+yaml` YAML.
 

@@ -10,7 +10,7 @@ every write, by path and condition type, that this role may write what it change
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -316,8 +316,12 @@ class Door(Protocol):
     async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
         """As `delete`, of a pod, if its PodDisruptionBudget lets it go. Raises TooManyRequests when not now."""
 
-    async def bind(self, actor: Actor, pod: Ref, node: str, *, uid: str, cause: Cause) -> Stored:
-        """Set spec.nodeName once, with condition PodScheduled=True, in one write. Raises Conflict when it is set."""
+    async def bind(
+        self, actor: Actor, pod: Ref, node: str, *, uid: str, cause: Cause, annotations: Mapping[str, str] = {}, dry_run: bool = False,
+        posted_to: str = "pods/binding",
+    ) -> Stored:  # fmt: skip
+        """Set spec.nodeName once, with condition PodScheduled=True, in one write. annotations: the pod gets them, too. posted_to: whose
+        right is needed, that of pods/binding or of `bindings`. Raises Conflict when it is set."""
 
     async def scale(self, actor: Actor, ref: Ref) -> Document:
         """The autoscaling/v1 Scale of a workload."""

@@ -18,8 +18,8 @@ import msgspec
 from common.clock import parse_rfc3339, rfc3339
 from common.errors import FieldCause
 from master.api.contract import DeleteOptions, Document
+from master.api.kinds.rules import FOREGROUND, ORPHAN
 
-FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 POLICIES = ("Background", "Foreground", "Orphan")
 DEFAULT_GRACE_S = 30
 

@@ -10,11 +10,12 @@ exactly when the documents are, which is how a write that changes nothing is rec
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from common.clock import rfc3339
+from common.clock import parse_rfc3339, rfc3339
 from common.errors import BadRequest, FieldCause
 from master.api import faults, schema_source
 from master.api.contract import Document
@@ -91,7 +92,7 @@ def settle_namespace(document: Document, resource: Resource, namespace: str, *, 
 def begin(document: Document, *, suffix: str, uid: str, now: float) -> None:
     """In place: the system fields of a new object, and its name if only a prefix was given (`suffix` completes it)."""
     meta = document["metadata"]
-    if meta.get("resourceVersion"):
+    if resource_version(document) is not None:
         raise BadRequest("resourceVersion should not be set on objects to be created")
     for field in _NOT_ON_CREATE:
         meta.pop(field, None)
@@ -101,10 +102,17 @@ def begin(document: Document, *, suffix: str, uid: str, now: float) -> None:
 
 
 def name_causes(document: Document, resource: Resource) -> list[FieldCause]:
-    name = document["metadata"].get("name")
-    if not name:
-        return [rules.required("metadata.name", "name or generateName is required")]
-    return rules.object_name(resource.key, "metadata.name", name)
+    """A prefix for a name is checked as a name would be that goes on after it."""
+    meta, found = document["metadata"], []
+    if prefix := meta.get("generateName"):
+        whole = prefix[:-1] + "a" if prefix.endswith("-") else prefix
+        found = [
+            FieldCause(cause.reason, cause.message.replace(rules.shown(whole), rules.shown(prefix), 1), cause.field)
+            for cause in rules.object_name(resource.key, "metadata.generateName", whole)
+        ]
+    if not meta.get("name"):
+        return [*found, rules.required("metadata.name", "name or generateName is required")]
+    return found + rules.object_name(resource.key, "metadata.name", meta["name"])
 
 
 def check_name(document: Document, name: str) -> None:
@@ -124,6 +132,20 @@ def keep_system_fields(new: Document, old: Document) -> None:
             meta[field] = before[field]
         else:
             meta.pop(field, None)
+
+
+def fixed_fields(wanted: Document, old: Document) -> list[FieldCause]:
+    """What only a deletion sets, and what an update may therefore not bring in. (All else that is the server's is passed over.)"""
+    given, before = wanted["metadata"], old["metadata"]
+    if before.get("deletionTimestamp"):
+        return []
+    found = []
+    if time := given.get("deletionTimestamp"):
+        shown = datetime.fromtimestamp(parse_rfc3339(time), UTC).strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+        found.append(FieldCause("FieldValueInvalid", f"Invalid value: {shown}: {rules.IMMUTABLE}", "metadata.deletionTimestamp"))
+    if given.get("deletionGracePeriodSeconds") is not None:
+        found.append(rules.invalid("metadata.deletionGracePeriodSeconds", given["deletionGracePeriodSeconds"], rules.IMMUTABLE))
+    return found
 
 
 def finish(new: Document, old: Document | None, resource: Resource) -> None:

@@ -36,7 +36,7 @@ from master.api.contract import (
 from master.api.events import Recorder
 from master.api.eviction import Evictor
 from master.api.reading import TOO_OLD, Ask, Reader
-from master.api.registry import Resource
+from master.api.registry import BINDINGS, BY_KEY, Resource
 from master.api.remove import Remover
 from master.api.selection import Filter
 from master.api.settings import DoorSettings
@@ -188,6 +188,8 @@ class ApiDoor:
     ) -> Stored:
         ref = Ref(resource, "", namespace)
         known = self._enter(actor, "create", ref)
+        if known.key == BINDINGS:
+            return await subresources.bind_posted(self.bind, actor, namespace, document=document, options=options)
         if known.virtual:
             return self._reviews.answer(actor, known, namespace, document=document, options=options)
         target = _target(self.catalog, actor, "create", asked=known, ref=ref, options=options)
@@ -265,12 +267,19 @@ class ApiDoor:
         self._enter(actor, "create", ref, "eviction")
         return await self._evictor.evict(actor, ref, options)
 
-    async def bind(self, actor: Actor, pod: Ref, node: str, *, uid: str, cause: Cause) -> Stored:
-        known = self._enter(actor, "create", pod, "binding")
-        target = Target(
-            actor, known, pod, "create", subresource="binding", options=WriteOptions(cause=cause), trusted=True
-        )
-        return await self._writer.change(target, subresources.binding(target, node, uid=uid, now=self._clock.now()))
+    async def bind(
+        self, actor: Actor, pod: Ref, node: str, *, uid: str, cause: Cause, annotations: Mapping[str, str] = {}, dry_run: bool = False,
+        posted_to: str = "pods/binding",
+    ) -> Stored:  # fmt: skip
+        if posted_to == BINDINGS:
+            self._enter(actor, "create", Ref(BINDINGS, "", pod.namespace))
+            known = BY_KEY[pod.resource]
+        else:
+            known = self._enter(actor, "create", pod, "binding")
+        options = WriteOptions(cause=cause, dry_run=dry_run)
+        target = Target(actor, known, pod, "create", subresource="binding", options=options, trusted=True)
+        proposal = subresources.binding(target, node, uid=uid, now=self._clock.now(), annotations=annotations)
+        return await self._writer.change(target, proposal)
 
     async def scale(self, actor: Actor, ref: Ref) -> Document:
         known = self._enter(actor, "get", ref, "scale")

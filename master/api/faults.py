@@ -33,11 +33,24 @@ def already_exists(resource: Resource, name: str, *, terminating: bool = False) 
     return AlreadyExists(text, group=resource.group, kind=resource.plural, name=name)
 
 
+def no_unique_name(resource: Resource, name: str) -> AlreadyExists:
+    return AlreadyExists(
+        f'{resource.stored_key} "{name}" already exists, the server was not able to generate a unique name for the object',
+        group=resource.group, kind=resource.plural, name=name, retry_after_s=1,
+    )  # fmt: skip
+
+
 def conflict(resource: Resource, name: str, why: str = STALE, *, subresource: str = "") -> Conflict:
     what = f"{resource.stored_key}/{subresource}" if subresource else resource.stored_key
     return Conflict(
         f'Operation cannot be fulfilled on {what} "{name}": {why}', group=resource.group, kind=resource.plural, name=name
     )
+
+
+def unconditional(resource: Resource, name: str) -> Invalid:
+    """An update that does not say which revision it changes, of a kind where it must."""
+    cause = FieldCause("FieldValueInvalid", "Invalid value: 0x0: must be specified for an update", "metadata.resourceVersion")
+    return invalid(resource.plural, resource.group, name, [cause])
 
 
 def forbidden(resource: Resource, name: str, why: str, *, causes: tuple[FieldCause, ...] = ()) -> Forbidden:

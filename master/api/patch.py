@@ -28,10 +28,14 @@ REJECTED = "the server rejected our request due to an error in our request"
 
 def json_patch(document: Document, operations: Any) -> Document:
     """Apply a decoded JSON patch (a list of operations). Raises BadRequest, TooLarge, Invalid."""
-    if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
-        raise BadRequest("error decoding patch: a JSON patch must be a list of operations, each an object with op and path")
+    if not isinstance(operations, list):
+        raise BadRequest(f"error decoding patch: {no_object(operations, '[]handlers.jsonPatchOp')}")
+    for operation in operations:
+        if not isinstance(operation, dict):
+            raise BadRequest(f"error decoding patch: {no_object(operation, 'handlers.jsonPatchOp')}")
     if len(operations) > MAX_OPERATIONS:
-        raise TooLarge(f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}")
+        said = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
+        raise TooLarge(f"Request entity too large: {said}")
     patched: Any = copy.deepcopy(document)
     left = MAX_MOVED
     for operation in operations:
@@ -46,8 +50,14 @@ def json_patch(document: Document, operations: Any) -> Document:
 def merge_patch(document: Document, patch: Any) -> Document:
     """Apply a decoded JSON merge patch. Raises BadRequest when the patch is not an object."""
     if not isinstance(patch, dict):
-        raise BadRequest("error decoding patch: a merge patch must be a JSON object")
+        raise BadRequest(f"error decoding patch: {no_object(patch)}")
     return _merged(document, patch)
+
+
+def no_object(value: Any, wanted: str = "map[string]interface {}") -> str:
+    """What Go's decoder says of a value of the wrong type. wanted: Go's name of the right one."""
+    word = {str: "string", list: "array", dict: "object", bool: "bool", type(None): "null"}.get(type(value), "number")
+    return f"json: cannot unmarshal {word} into Go value of type {wanted}"
 
 
 def _merged(target: Any, patch: dict[str, Any]) -> dict[str, Any]:

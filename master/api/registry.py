@@ -76,6 +76,14 @@ STATUS = Subresource("status")
 SCALE = Subresource("scale", kind="Scale", group="autoscaling", version="v1")
 
 
+BINDINGS = "bindings"
+"""Where a Binding may be posted, too: it says itself which pod it is for."""
+
+
+def _proxy(options: str) -> Subresource:
+    return Subresource("proxy", verbs=("create", "delete", "get", "patch", "update"), kind=options)
+
+
 ADMISSION, EVENTS = "admissionregistration.k8s.io", "events.k8s.io"
 NETWORKING, STORAGE = "networking.k8s.io", "storage.k8s.io"
 EXTENSIONS = ("api-extensions",)
@@ -96,6 +104,7 @@ class Resource(msgspec.Struct, frozen=True):
     deprecated: what everybody who asks for it is warned of.
     described: for a kind that the package does not know.
     virtual: a question rather than an object: answered when it is created, and never stored.
+    conditional: an update must say which revision it changes. put_creates: an update of what is not there makes it.
     """
 
     plural: str
@@ -124,6 +133,8 @@ class Resource(msgspec.Struct, frozen=True):
     virtual: bool = False
     described: Described | None = None
     deprecated: str = ""
+    conditional: bool = False
+    put_creates: bool = False
 
     @property
     def key(self) -> str:
@@ -153,19 +164,20 @@ _RBAC, _WHO, _MAY = "rbac.authorization.k8s.io", "authentication.k8s.io", "autho
 
 ACCESS: tuple[Resource, ...] = (
     Resource(
-        "roles", "Role", "role", group=_RBAC, view=access.Role, columns=access_kinds.ROLE_COLUMNS, validate=access_kinds.validate_role,
+        "roles", "Role", "role", group=_RBAC, put_creates=True, view=access.Role, columns=access_kinds.ROLE_COLUMNS,
+        validate=access_kinds.validate_role,
     ),
     Resource(
-        "clusterroles", "ClusterRole", "clusterrole", group=_RBAC, namespaced=False, view=access.Role,
+        "clusterroles", "ClusterRole", "clusterrole", group=_RBAC, namespaced=False, put_creates=True, view=access.Role,
         columns=access_kinds.ROLE_COLUMNS, validate=access_kinds.validate_cluster_role,
     ),
     Resource(
-        "rolebindings", "RoleBinding", "rolebinding", group=_RBAC, view=access.RoleBinding, columns=access_kinds.BINDING_COLUMNS,
-        default=access_kinds.default_binding, validate=access_kinds.validate_role_binding,
+        "rolebindings", "RoleBinding", "rolebinding", group=_RBAC, put_creates=True, view=access.RoleBinding,
+        columns=access_kinds.BINDING_COLUMNS, default=access_kinds.default_binding, validate=access_kinds.validate_role_binding,
     ),
     Resource(
-        "clusterrolebindings", "ClusterRoleBinding", "clusterrolebinding", group=_RBAC, namespaced=False, view=access.RoleBinding,
-        columns=access_kinds.BINDING_COLUMNS, default=access_kinds.default_binding,
+        "clusterrolebindings", "ClusterRoleBinding", "clusterrolebinding", group=_RBAC, namespaced=False, put_creates=True,
+        view=access.RoleBinding, columns=access_kinds.BINDING_COLUMNS, default=access_kinds.default_binding,
         validate=access_kinds.validate_cluster_role_binding,
     ),
     Resource("tokenreviews", "TokenReview", "tokenreview", group=_WHO, namespaced=False, verbs=ASKED, virtual=True),
@@ -208,7 +220,7 @@ RESOURCES: tuple[Resource, ...] = (
         prepare=namespace_kind.prepare, fields=namespace_kind.fields,
     ),
     Resource(
-        "nodes", "Node", "node", namespaced=False, short_names=("no",), view=node.Node, subresources=(STATUS,),
+        "nodes", "Node", "node", namespaced=False, short_names=("no",), view=node.Node, subresources=(_proxy("NodeProxyOptions"), STATUS),
         columns=node_kind.COLUMNS, validate=node_kind.validate, fields=node_kind.fields, spec_paths=("spec",),
     ),
     Resource(
@@ -216,10 +228,12 @@ RESOURCES: tuple[Resource, ...] = (
         subresources=(
             STATUS,
             Subresource("ephemeralcontainers"),
+            Subresource("resize"),
             Subresource("log", verbs=("get",)),
             Subresource("exec", verbs=("create", "get"), kind="PodExecOptions"),
             Subresource("attach", verbs=("create", "get"), kind="PodAttachOptions"),
             Subresource("portforward", verbs=("create", "get"), kind="PodPortForwardOptions"),
+            _proxy("PodProxyOptions"),
             Subresource("binding", verbs=("create",), kind="Binding"),
             Subresource("eviction", verbs=("create",), kind="Eviction", group="policy", version="v1"),
         ),
@@ -250,34 +264,36 @@ RESOURCES: tuple[Resource, ...] = (
         subresources=(Subresource("token", verbs=("create",), kind="TokenRequest", group="authentication.k8s.io", version="v1"),),
     ),
     Resource(
-        "services", "Service", "service", short_names=("svc",), categories=("all",), subresources=(STATUS,),
+        "services", "Service", "service", short_names=("svc",), categories=("all",), subresources=(_proxy("ServiceProxyOptions"), STATUS),
         columns=service.COLUMNS, default=service.default, validate=service.validate, prepare=service.prepare,
         fields=service.fields,
     ),
     Resource(
-        "events", "Event", "event", short_names=("ev",), view=cluster.Event, columns=event.COLUMNS,
+        "events", "Event", "event", short_names=("ev",), view=cluster.Event, columns=event.COLUMNS, put_creates=True,
         default=event.default, validate=event.validate, fields=event.fields,
     ),
     Resource(
-        "events", "Event", "event", group=EVENTS, short_names=("ev",), view=cluster.Event, fields=event.fields_v1,
+        "events", "Event", "event", group=EVENTS, short_names=("ev",), view=cluster.Event, fields=event.fields_v1, put_creates=True,
         validate=event.validate_v1,
         columns=converted(event.COLUMNS, event.to_core), stored="events", to_stored=event.to_core, from_stored=event.to_events_v1,
     ),
     Resource(
-        "leases", "Lease", "lease", group="coordination.k8s.io", columns=core.LEASE_COLUMNS, validate=core.validate_lease,
+        "leases", "Lease", "lease", group="coordination.k8s.io", conditional=True, put_creates=True, columns=core.LEASE_COLUMNS,
+        validate=core.validate_lease,
     ),
     # What else core/v1 has.
+    Resource(BINDINGS, "Binding", "binding", verbs=ASKED, virtual=True),
     Resource(
         "componentstatuses", "ComponentStatus", "componentstatus", namespaced=False, short_names=("cs",), verbs=READ_VERBS,
         columns=core.COMPONENT_COLUMNS, deprecated="v1 ComponentStatus is deprecated in v1.19+",
     ),
     Resource(
-        "endpoints", "Endpoints", "endpoints", short_names=("ep",), columns=endpoints.COLUMNS, default=endpoints.default,
+        "endpoints", "Endpoints", "endpoints", short_names=("ep",), put_creates=True, columns=endpoints.COLUMNS, default=endpoints.default,
         deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         validate=endpoints.validate,
     ),
     Resource(
-        "limitranges", "LimitRange", "limitrange", short_names=("limits",), columns=quota.LIMIT_RANGE_COLUMNS,
+        "limitranges", "LimitRange", "limitrange", short_names=("limits",), put_creates=True, columns=quota.LIMIT_RANGE_COLUMNS,
         default=quota.default_limit_range, validate=quota.validate_limit_range,
     ),
     Resource(
@@ -337,7 +353,7 @@ RESOURCES: tuple[Resource, ...] = (
         from_stored=horizontalpodautoscaler.to_v1,
     ),
     Resource(
-        "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", group="policy", short_names=("pdb",),
+        "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", group="policy", short_names=("pdb",), conditional=True,
         view=policy.PodDisruptionBudget, subresources=(STATUS,), columns=poddisruptionbudget.COLUMNS,
         validate=poddisruptionbudget.validate, prepare=poddisruptionbudget.prepare, spec_paths=("spec",),
     ),
@@ -348,7 +364,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "runtimeclasses", "RuntimeClass", "runtimeclass", group="node.k8s.io", namespaced=False, columns=classes.RUNTIME_COLUMNS,
-        validate=classes.validate_runtime,
+        validate=classes.validate_runtime, conditional=True, put_creates=True,
     ),
     # Networks.
     Resource(
@@ -381,14 +397,15 @@ RESOURCES: tuple[Resource, ...] = (
     # Storage.
     Resource(
         "csidrivers", "CSIDriver", "csidriver", group=STORAGE, namespaced=False, columns=storage.DRIVER_COLUMNS,
-        default=storage.default_driver, validate=storage.validate_driver, spec_paths=("spec",),
+        default=storage.default_driver, validate=storage.validate_driver, spec_paths=("spec",), conditional=True,
     ),
     Resource(
         "csinodes", "CSINode", "csinode", group=STORAGE, namespaced=False, columns=storage.NODE_COLUMNS, validate=storage.validate_node,
+        conditional=True,
     ),
     Resource(
         "csistoragecapacities", "CSIStorageCapacity", "csistoragecapacity", group=STORAGE, columns=storage.CAPACITY_COLUMNS,
-        validate=storage.validate_capacity,
+        validate=storage.validate_capacity, conditional=True,
     ),
     Resource(
         "storageclasses", "StorageClass", "storageclass", group=STORAGE, namespaced=False, short_names=("sc",),
@@ -396,7 +413,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "volumeattachments", "VolumeAttachment", "volumeattachment", group=STORAGE, namespaced=False, subresources=(STATUS,),
-        columns=storage.ATTACHMENT_COLUMNS, validate=storage.validate_attachment, prepare=storage.prepare_attachment,
+        columns=storage.ATTACHMENT_COLUMNS, validate=storage.validate_attachment, prepare=storage.prepare_attachment, conditional=True,
     ),
     # The API itself.
     Resource(
@@ -409,33 +426,36 @@ RESOURCES: tuple[Resource, ...] = (
         "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", "mutatingwebhookconfiguration", group=ADMISSION,
         namespaced=False, categories=EXTENSIONS, columns=admissionregistration.WEBHOOK_COLUMNS,
         default=admissionregistration.default_mutating, validate=admissionregistration.validate_webhooks, spec_paths=("webhooks",),
+        conditional=True,
     ),
     Resource(
         "validatingadmissionpolicies", "ValidatingAdmissionPolicy", "validatingadmissionpolicy", group=ADMISSION, namespaced=False,
         categories=EXTENSIONS, subresources=(STATUS,), columns=admissionregistration.POLICY_COLUMNS,
         default=admissionregistration.default_policy, validate=admissionregistration.validate_policy,
-        prepare=admissionregistration.prepare_policy, spec_paths=("spec",),
+        prepare=admissionregistration.prepare_policy, spec_paths=("spec",), conditional=True,
     ),
     Resource(
         "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybinding", group=ADMISSION,
         namespaced=False, categories=EXTENSIONS, columns=admissionregistration.BINDING_COLUMNS,
         default=admissionregistration.default_binding, validate=admissionregistration.validate_binding, spec_paths=("spec",),
+        conditional=True,
     ),
     Resource(
         "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", "validatingwebhookconfiguration", group=ADMISSION,
         namespaced=False, categories=EXTENSIONS, columns=admissionregistration.WEBHOOK_COLUMNS,
         default=admissionregistration.default_validating, validate=admissionregistration.validate_webhooks, spec_paths=("webhooks",),
+        conditional=True,
     ),
     Resource(
         "apiservices", "APIService", "apiservice", group="apiregistration.k8s.io", namespaced=False, categories=EXTENSIONS,
         view=APIService, subresources=(STATUS,), columns=apiservice.COLUMNS, default=apiservice.default, validate=apiservice.validate,
-        prepare=apiservice.prepare,
+        prepare=apiservice.prepare, conditional=True,
     ),
     Resource(
         "customresourcedefinitions", "CustomResourceDefinition", "customresourcedefinition", group="apiextensions.k8s.io",
         namespaced=False, short_names=("crd", "crds"), categories=EXTENSIONS, view=customresource.CustomResourceDefinition,
         subresources=(STATUS,), columns=definitions.COLUMNS, default=definitions.default, validate=definitions.validate,
-        prepare=definitions.prepare, spec_paths=("spec",),
+        prepare=definitions.prepare, spec_paths=("spec",), conditional=True,
     ),
     *ACCESS,
     *USAGE,

@@ -66,7 +66,13 @@ def _check_preconditions(resource: Resource, old: Document, record: Record, *, o
     meta, uid, version = old["metadata"], options.uid, options.resource_version
     if uid and uid != meta.get("uid"):
         why = f"the UID in the precondition ({uid}) does not match the UID in record ({meta.get('uid')}). "
-        raise faults.conflict(resource, meta["name"], why + "The object might have been deleted and then recreated")
+        raise _unmet(resource, meta["name"], why + "The object might have been deleted and then recreated")
     if version and version != str(record.revision):
         why = f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record "
-        raise faults.conflict(resource, meta["name"], why + f"({record.revision}). The object might have been modified")
+        raise _unmet(resource, meta["name"], why + f"({record.revision}). The object might have been modified")
+
+
+def _unmet(resource: Resource, name: str, why: str) -> Conflict:
+    """Subtle: it names the kind where other conflicts name the resource, as Kubernetes does."""
+    what = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    return Conflict(f'Operation cannot be fulfilled on {what} "{name}": {why}', group=resource.group, kind=resource.kind, name=name)

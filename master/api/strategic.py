@@ -23,7 +23,7 @@ from typing import Any
 
 from common.errors import BadRequest, FieldCause, Invalid
 from master.api.contract import Document
-from master.api.patch import REJECTED
+from master.api.patch import REJECTED, no_object
 from master.api.schema import Node, Type
 
 DIRECTIVE = "$patch"
@@ -43,7 +43,7 @@ def merge(document: Document, patch: Any, node: Node) -> Document:
     Raises BadRequest for a malformed patch, Invalid for one that cannot be applied.
     """
     if not isinstance(patch, dict):
-        raise BadRequest("invalid JSON document: a strategic merge patch must be a JSON object")
+        raise BadRequest(no_object(patch))
     return _merge_object(document, patch, node)
 
 

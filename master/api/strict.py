@@ -53,6 +53,7 @@ ABSENCE_ALLOWED = frozenset(
     {
         ("HTTPHeader", "value"), ("Sysctl", "value"), ("ISCSIVolumeSource", "lun"), ("Event", "metadata"),
         ("Event", "involvedObject"), ("Binding", "target"), ("SleepAction", "seconds"), ("DaemonEndpoint", "Port"),
+        ("OwnerReference", "apiVersion"), ("OwnerReference", "kind"), ("OwnerReference", "name"), ("OwnerReference", "uid"),
     }
 )  # fmt: skip
 """Fields that the schema calls required because Go always writes them, but whose zero value Kubernetes accepts."""

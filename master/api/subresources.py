@@ -6,19 +6,21 @@ functions that propose a change are pure; they copy what they change.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from common.clock import rfc3339
-from common.errors import BadRequest
+from common.errors import BadRequest, FieldCause
 from common.objects import meta, selectors
 from master.api import documents, faults, schema, strict
-from master.api.contract import Document, PatchType, Stored
+from master.api.contract import Actor, Document, PatchType, Ref, Stored, WriteOptions
 from master.api.kinds import rules
 from master.api.proposals import patched
-from master.api.registry import SCALE, Resource, Scaling
+from master.api.registry import BINDINGS, BY_KEY, SCALE, Resource, Scaling
 from master.api.write import Propose, Target, Writer
+from master.store.contract import Cause
 
 SCALE_VERSION = f"{SCALE.group}/{SCALE.version}"
 WORKLOAD = Scaling()
@@ -115,7 +117,49 @@ async def patch_scale(writer: Writer, target: Target, *, kind: PatchType, body: 
     return stored_scale(target.resource, await writer.change(target, propose))
 
 
-def binding(target: Target, node: str, *, uid: str, now: float) -> Propose:
+def cleaned_body(document: Document, version: str, kind: str, options: WriteOptions) -> Document:
+    """Of a subresource with a kind of its own, decoded as strictly as any object. Raises BadRequest."""
+    given = (document.get("apiVersion") or version, document.get("kind") or kind)
+    if given != (version, kind):
+        raise BadRequest(f"cannot convert a {given[1]} of {given[0]} into a {kind} of {version}")
+    found, warnings = strict.check(
+        document, schema.for_kind(version, kind), mode=options.field_validation, duplicates=options.duplicates
+    )  # fmt: skip
+    if options.warnings is not None:
+        options.warnings.extend(warnings)
+    return found
+
+
+def check_binding(document: Document) -> None:
+    """Raises Invalid for a Binding to nothing, or to something that is no node."""
+    target, found = document.get("target") or {}, []
+    if target.get("kind", "") not in ("", "Node"):
+        why = f'Unsupported value: {rules.shown(target["kind"])}: supported values: "Node", "<empty>"'
+        found.append(FieldCause("FieldValueNotSupported", why, "target.kind"))
+    if not target.get("name"):
+        found.append(rules.required("target.name"))
+    if found:
+        raise faults.invalid("Binding", "", (document.get("metadata") or {}).get("name", ""), found)
+
+
+Bind = Callable[..., Awaitable[Stored]]
+
+
+async def bind_posted(bind: Bind, actor: Actor, namespace: str, *, document: Document, options: WriteOptions) -> Stored:
+    """A Binding that was posted to the collection of them: it names its pod itself. bind: the door's. The answer is a Status."""
+    found = cleaned_body(document, "v1", "Binding", options)
+    check_binding(found)
+    meta = found.setdefault("metadata", {})
+    documents.settle_namespace(found, BY_KEY[BINDINGS], namespace)
+    cause = options.cause or Cause(actor.name, "Request", "create bindings")
+    await bind(
+        actor, Ref("pods", meta.get("name", ""), namespace), found["target"]["name"], uid=meta.get("uid", ""), cause=cause,
+        annotations=meta.get("annotations") or {}, dry_run=options.dry_run, posted_to=BINDINGS,
+    )  # fmt: skip
+    return Stored(documents.encode({"metadata": {}, "kind": "Status", "apiVersion": "v1", "status": "Success", "code": 201}), 0)
+
+
+def binding(target: Target, node: str, *, uid: str, now: float, annotations: Mapping[str, str] = {}) -> Propose:
     """spec.nodeName and condition PodScheduled, in one change. Raises Conflict when the pod is another, bound or going."""
     name = target.ref.name
 
@@ -132,6 +176,8 @@ def binding(target: Target, node: str, *, uid: str, now: float) -> Propose:
             raise faults.conflict(target.resource, name, why, subresource="binding")
         conditions = [c for c in status.get("conditions") or [] if c.get("type") != "PodScheduled"]
         conditions.append({"type": "PodScheduled", "status": "True", "lastTransitionTime": rfc3339(now)})
-        return {**pod, "spec": {**spec, "nodeName": node}, "status": {**status, "conditions": conditions}}
+        if annotations:
+            of = {**of, "annotations": {**(of.get("annotations") or {}), **annotations}}
+        return {**pod, "metadata": of, "spec": {**spec, "nodeName": node}, "status": {**status, "conditions": conditions}}
 
     return propose

@@ -112,11 +112,11 @@ def applied_document(document: Any, resource: Resource) -> Document:
     if not isinstance(document, dict) or not isinstance(document.get("metadata", {}), dict):
         raise BadRequest("an apply patch must be one object, with apiVersion, kind and metadata")
     version, kind = document.get("apiVersion"), document.get("kind")
-    if not version or not kind:
-        raise BadRequest("an apply patch must say its apiVersion and kind")
     if version != resource.api_version:
-        said_of = f"Specified patch version: {version}, expected: {resource.api_version}"
+        said_of = f"Specified patch version: {version or ''}, expected: {resource.api_version}"
         raise BadRequest(f"Incorrect version specified in apply patch. {said_of}")
+    if not kind:
+        raise BadRequest("an apply patch must say its apiVersion and kind")
     if kind != resource.kind:
         raise BadRequest(f"the kind of the apply patch ({kind}) does not match the one on the URL ({resource.kind})")
     if document.get("metadata", {}).get("managedFields") is not None:

@@ -12,7 +12,7 @@ unless the client tied its write to a revision. Deletion is in `remove.py`; a wr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +23,7 @@ from common.errors import NotFound as StoreNotFound
 from master.api import admission, causes, deletion, documents, faults, schema, strict, tracking, versions, writers
 from master.api.apply import updater
 from master.api.contract import Actor, Document, Ref, Role, Stored, Views, WriteOptions
-from master.api.kinds import rules
+from master.api.kinds import pod_resize, rules
 from master.api.registry import Resource
 from master.api.settings import DoorSettings
 from master.store.contract import Record, Store
@@ -91,6 +91,8 @@ class Writer:
             except AlreadyExists:
                 if generated and not last:
                     continue
+                if generated:
+                    raise faults.no_unique_name(target.resource, meta["name"]) from None
                 raise self._exists(target.resource, meta["name"], self._store.get(key)) from None
             except Conflict:
                 if last:
@@ -172,15 +174,19 @@ class Writer:
         documents.settle_namespace(wanted, resource, target.ref.namespace, put=not target.patched)
         documents.check_name(wanted, name)
         given = wanted["metadata"].pop("managedFields", None)
-        if documents.resource_version(wanted) not in (None, revision):
+        asked = documents.resource_version(wanted)
+        if asked is None and resource.conditional and target.verb == "update":
+            raise faults.unconditional(resource, name)
+        if asked not in (None, revision):
             raise faults.conflict(resource, name)
         uid, standing = wanted["metadata"].get("uid"), old["metadata"].get("uid")
         if uid and uid != standing:
             raise faults.conflict(resource, name, f"Precondition failed: UID in precondition: {uid}, UID in object meta: {standing}")
+        fixed = [] if target.subresource else documents.fixed_fields(wanted, old)
         new = _TAKES[target.subresource](resource, wanted, old)
         if resource.default is not None:
             resource.default(new)
-        self._validate(target, new, old)
+        self._validate(target, new, old, found=fixed)
         documents.finish(new, old, resource)
         self._track(target, old, new, given=given)
         if target.subresource == "binding":
@@ -208,12 +214,17 @@ class Writer:
         documents.settle_kind(cleaned, served)
         return versions.to_stored(served, cleaned)
 
-    def _validate(self, target: Target, new: Document, old: Document | None) -> None:
+    def _validate(self, target: Target, new: Document, old: Document | None, *, found: Sequence[FieldCause] = ()) -> None:
+        """found: what is wrong already."""
         resource = target.resource
         official = resource.custom is None
-        found = strict.missing_required(new, schema.for_kind(resource.api_version, resource.kind)) if official else []
-        if not found:
-            found = rules.metadata(new) if resource.validate is None else resource.validate(new, old)
+        missing = strict.missing_required(new, schema.for_kind(resource.api_version, resource.kind)) if official else []
+        found = [*found, *missing]
+        if not missing:
+            validate = _VALIDATES.get(target.subresource) or resource.validate
+            found += rules.metadata(new) if validate is None else validate(new, old)
+            if official:
+                found += rules.standard_finalizers(new)
             if target.served.stored and target.served.validate is not None:
                 found += target.served.validate(new, old)
         if old is not None:
@@ -301,7 +312,12 @@ def _take_approval(resource: Resource, wanted: Document, old: Document) -> Docum
 
 def _take_ephemeral(resource: Resource, wanted: Document, old: Document) -> Document:
     containers = (wanted.get("spec") or {}).get("ephemeralContainers") or []
-    return {**old, "metadata": dict(old["metadata"]), "spec": {**old["spec"], "ephemeralContainers": containers}}
+    spec = {key: value for key, value in old["spec"].items() if key != "ephemeralContainers"}
+    return {**old, "metadata": dict(old["metadata"]), "spec": {**spec, "ephemeralContainers": containers} if containers else spec}
+
+
+def _take_resize(resource: Resource, wanted: Document, old: Document) -> Document:
+    return {**old, "metadata": dict(old["metadata"]), "spec": pod_resize.taken(old["spec"], wanted.get("spec") or {})}
 
 
 def _take_finalizers(resource: Resource, wanted: Document, old: Document) -> Document:
@@ -320,12 +336,16 @@ def _keep_generation(new: Document, old: Document) -> None:
         new["metadata"]["generation"] = old["metadata"]["generation"]
 
 
+_VALIDATES = {"resize": pod_resize.validate}
+"""Subresources with rules of their own."""
+
 _TAKES: dict[str, Callable[[Resource, Document, Document], Document]] = {
     "": _take_main,
     "status": _take_status,
     "finalize": _take_finalizers,
     "approval": _take_approval,
     "ephemeralcontainers": _take_ephemeral,
+    "resize": _take_resize,
     "scale": _take_all,
     "binding": _take_all,
 }

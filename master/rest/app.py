@@ -33,6 +33,7 @@ from master.rest.gate import Bounds, Gate
 from master.rest.logs import Logs
 from master.rest.meter import Meter
 from master.rest.ports import PortForward
+from master.rest.proxy import Proxy
 from master.rest.remote import Remote
 from master.rest.verbs import Verbs
 from master.rest.watch import Watches
@@ -78,7 +79,7 @@ class Front:
         self._watches = Watches(door, clock=clock, rng=rng)
         logs, remote, ports = Logs(door, streams), Remote(door, streams), PortForward(door, streams)
         self._streaming = {
-            "log": logs.answer, "exec": remote.answer, "attach": remote.answer, "portforward": ports.answer,
+            "log": logs.answer, "exec": remote.answer, "attach": remote.answer, "portforward": ports.answer, "proxy": Proxy(door).answer,
         }  # fmt: skip
         self._stopping = False
         self._http: HttpServer | None = None

@@ -94,7 +94,8 @@ def _forbidden(field: str, why: str) -> FieldCause:
 def _unsupported(field: str, value: str, supported: Sequence[str]) -> FieldCause:
     """Subtle: in the order given, as Kubernetes' options have them."""
     words = ", ".join(f'"{word}"' for word in supported)
-    return FieldCause("FieldValueNotSupported", f"Unsupported value: {msgspec.json.encode(value).decode()}: supported values: {words}", field)
+    shown = msgspec.json.encode(value).decode()
+    return FieldCause("FieldValueNotSupported", f"Unsupported value: {shown}: supported values: {words}", field)
 
 
 def _list_problems(query: Query, match: str) -> Iterator[FieldCause]:

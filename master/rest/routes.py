@@ -21,16 +21,19 @@ from master.api.catalog import Catalog
 from master.api.contract import Ref
 from master.api.registry import Resource
 
+PROXY = "proxy"
+"""The one subresource with paths of its own below it."""
 NOT_SERVED = "the server could not find the requested resource"
 
 
 class Route(msgspec.Struct, frozen=True):
-    """name "" is a collection; namespace "" is cluster scope, or all namespaces."""
+    """name "" is a collection; namespace "" is cluster scope, or all namespaces. rest: what follows a subresource with paths of its own."""
 
     resource: Resource
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    rest: tuple[str, ...] = ()
 
     @property
     def ref(self) -> Ref:
@@ -49,9 +52,12 @@ def parse(parts: list[str], catalog: Catalog) -> Route:
         group, version, rest = "", parts[1], parts[2:]
     else:
         group, version, rest = parts[1], parts[2], parts[3:]
+    namespace, beyond = "", tuple[str, ...]()
+    proxied = next((at for at in (2, 4) if rest[at : at + 1] == [PROXY]), 0)
+    if proxied:
+        rest, beyond = rest[: proxied + 1], tuple(rest[proxied + 1 :])
     if "" in rest:
         raise NotFound(NOT_SERVED)
-    namespace = ""
     namespaced = len(rest) > 2 and rest[0] == "namespaces" and not (not group and rest[2] in _OF_NAMESPACE and len(rest) == 3)
     if namespaced:
         namespace, rest = rest[1], rest[2:]
@@ -64,4 +70,6 @@ def parse(parts: list[str], catalog: Catalog) -> Route:
     subresource = rest[2] if len(rest) > 2 else ""
     if subresource and resource.subresource(subresource) is None:
         raise NotFound(NOT_SERVED)
-    return Route(resource, namespace, name, subresource)
+    if beyond and subresource != PROXY:
+        raise NotFound(NOT_SERVED)
+    return Route(resource, namespace, name, subresource, beyond)

@@ -5,29 +5,27 @@ is here; what a request means, may do and breaks is said by the door, and its er
 
     GET  collection  list        POST   collection  create             DELETE collection  deletecollection
     GET  object      get         PUT    object      update             PATCH  object      patch      DELETE object  delete
-    GET, PUT, PATCH  object/status, /scale, /approval, /ephemeralcontainers      POST object/binding, /eviction, /token
+    GET, PUT, PATCH  object/status, /scale, /approval, /ephemeralcontainers, /resize      POST object/binding, /eviction, /token
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
 
 from common.clock import Clock
-from common.errors import BadRequest, MethodNotAllowed, TooLarge, UnsupportedMediaType
+from common.errors import BadRequest, MethodNotAllowed, NotFound, TooLarge, UnsupportedMediaType
 from master.api import body as api_body
-from master.api import tables
+from master.api import documents, subresources, tables
 from master.api.contract import DeleteOptions, Door, Page, PatchType, Stored, WriteOptions
 from master.api.reading import too_large
 from master.rest import query, reply
 from master.rest.call import Call
 from master.rest.negotiate import Form
-
-Shape = TypeVar("Shape")
 
 BODY_S = 30.0
 MAX_BODY = api_body.MAX_BYTES
@@ -93,28 +91,6 @@ async def read_delete_options(call: Call) -> DeleteOptions:
     return query.for_delete(call.query, document)
 
 
-class _Named(msgspec.Struct, frozen=True):
-    name: str = ""
-    uid: str = ""
-
-
-class _Binding(msgspec.Struct, frozen=True):
-    target: _Named = _Named()
-    metadata: _Named = _Named()
-
-
-class _Eviction(msgspec.Struct, frozen=True, rename="camel"):
-    metadata: _Named = _Named()
-    delete_options: dict[str, Any] | None = None
-
-
-def _shaped(document: dict[str, Any], shape: type[Shape]) -> Shape:
-    try:
-        return msgspec.convert(document, shape)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"the body is not what this subresource takes: {error}") from None
-
-
 def _warnings(call: Call, said: Sequence[str] = ()) -> Sequence[str]:
     deprecated = call.route.resource.deprecated
     return (deprecated, *said) if deprecated else said
@@ -138,7 +114,7 @@ class Verbs:
             ("PUT", "finalize"): self._update, ("POST", "binding"): self._bind, ("POST", "eviction"): self._evict,
             ("POST", "token"): self._token,
         }  # fmt: skip
-        for part in ("approval", "ephemeralcontainers"):
+        for part in ("approval", "ephemeralcontainers", "resize"):
             self._of_subresource |= {("GET", part): self._get, ("PUT", part): self._update, ("PATCH", part): self._patch}
         self._verb_names = {
             self._list: "list", self._create: "create", self._delete_collection: "deletecollection", self._get: "get",
@@ -225,8 +201,15 @@ class Verbs:
 
     async def _update(self, call: Call) -> web.Response:
         document, options = await self._document(call, self._options(call, "UpdateOptions"))
-        stored = await self._door.update(call.actor, call.route.ref, document, options, subresource=call.route.subresource)
-        return await self._object(call, stored, warnings=options.warnings)
+        ref, subresource, code = call.route.ref, call.route.subresource, 200
+        try:
+            stored = await self._door.update(call.actor, ref, document, options, subresource=subresource)
+        except NotFound:
+            if subresource or not call.route.resource.put_creates:
+                raise
+            documents.check_name({"metadata": document.get("metadata") or {}}, ref.name)
+            stored, code = await self._door.create(call.actor, ref.resource, ref.namespace, document, options), 201
+        return await self._object(call, stored, code=code, warnings=options.warnings)
 
     async def _patch(self, call: Call) -> web.Response:
         stored, options, made = await self._patched(call)
@@ -281,12 +264,17 @@ class Verbs:
         return await reply.json(call.request, stored.json(), warnings=options.warnings or ())
 
     async def _bind(self, call: Call) -> web.Response:
-        document, _ = await self._document(call, self._options(call, "CreateOptions"))
-        binding = _shaped(document, _Binding)
-        if not binding.target.name:
-            raise BadRequest("a Binding must name its node in target.name")
-        await self._door.bind(call.actor, call.route.ref, binding.target.name, uid=binding.metadata.uid, cause=call.cause())
-        return await reply.json(call.request, reply.success(code=201), code=201)
+        document, options = await self._document(call, self._options(call, "CreateOptions"))
+        binding = subresources.cleaned_body(document, "v1", "Binding", options)
+        meta, ref = binding.get("metadata") or {}, call.route.ref
+        if meta.get("name", ref.name) != ref.name:
+            raise BadRequest("name in URL does not match name in Binding object")
+        subresources.check_binding(binding)
+        await self._door.bind(
+            call.actor, ref, binding["target"]["name"], uid=meta.get("uid", ""), cause=call.cause(), dry_run=options.dry_run,
+            annotations=meta.get("annotations") or {},
+        )  # fmt: skip
+        return await reply.json(call.request, reply.success(code=201), code=201, warnings=options.warnings or ())
 
     async def _token(self, call: Call) -> web.Response:
         document, options = await self._document(call, self._options(call, "CreateOptions"))
@@ -295,10 +283,12 @@ class Verbs:
 
     async def _evict(self, call: Call) -> web.Response:
         document, options = await self._document(call, self._options(call, "CreateOptions"))
-        eviction = _shaped(document, _Eviction)
-        if eviction.metadata.name not in ("", call.route.name):
+        version = document.get("apiVersion") or "policy/v1"
+        known = {**document, "apiVersion": "policy/v1"} if version == "policy/v1beta1" else document  # what older clients send
+        eviction = subresources.cleaned_body(known, "policy/v1", "Eviction", options)
+        if (eviction.get("metadata") or {}).get("name", call.route.name) != call.route.name:
             raise BadRequest("name in URL does not match name in Eviction object")
-        asked = query.for_delete({}, eviction.delete_options)
+        asked = query.for_delete({}, eviction.get("deleteOptions"))
         asked = msgspec.structs.replace(asked, dry_run=asked.dry_run or options.dry_run)
         await self._door.evict(call.actor, call.route.ref, asked)
-        return await reply.json(call.request, reply.success(code=201), code=201)
+        return await reply.json(call.request, reply.success(code=201), code=201, warnings=options.warnings or ())

@@ -47,7 +47,7 @@ def _resource(definition: CustomResourceDefinition, version: Version) -> Resourc
         custom=custom, served=version.served, **_conversion(definition, version),
         default=custom.default, validate=custom.validate, prepare=custom.prepare,
         fields=custom.fields if version.selectable_fields else None, spec_paths=ALL_BUT_STATUS,
-        scaling=_scaling(version),
+        scaling=_scaling(version), conditional=True,
     )  # fmt: skip
 
 

@@ -112,7 +112,9 @@ def _binding(new: Document, old: Document | None, *, kinds: tuple[str, ...]) -> 
     for i, subject in enumerate(new.get("subjects") or []):
         found += _subject(f"subjects[{i}]", subject, namespaced="Role" in kinds)
     if old is not None and old.get("roleRef") != new.get("roleRef"):
-        found.append(rules.invalid("roleRef", reference, "cannot change roleRef"))
+        group, kind, name = (rules.shown(reference.get(key, "")) for key in ("apiGroup", "kind", "name"))
+        shown = f"rbac.RoleRef{{APIGroup:{group}, Kind:{kind}, Name:{name}}}"  # as Go prints it; people search for this sentence
+        found.append(FieldCause("FieldValueInvalid", f"Invalid value: {shown}: cannot change roleRef", "roleRef"))
     return found
 
 

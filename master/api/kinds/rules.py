@@ -45,6 +45,8 @@ PERCENT_TEXT = (
 )
 NOT_NEGATIVE = "must be greater than or equal to 0"
 IMMUTABLE = "field is immutable"
+FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+STANDARD_FINALIZERS = (FOREGROUND, ORPHAN, "kubernetes")
 MAX_ANNOTATIONS_BYTES = 256 * 1024
 
 
@@ -152,20 +154,40 @@ def metadata(document: Document, field: str = "metadata") -> list[FieldCause]:
     """Labels, annotations, finalizers and owner references; the door checks the name."""
     meta = document.get("metadata") or {}
     found = labels(f"{field}.labels", meta.get("labels")) + annotations(f"{field}.annotations", meta.get("annotations"))
-    for i, finalizer in enumerate(meta.get("finalizers") or []):
-        if not selectors.valid_key(finalizer):
-            found.append(invalid(f"{field}.finalizers[{i}]", finalizer, QUALIFIED_TEXT))
-    controllers = []
-    for i, owner in enumerate(meta.get("ownerReferences") or []):
+    finalizers = meta.get("finalizers") or []
+    found += [invalid(f"{field}.finalizers", each, QUALIFIED_TEXT) for each in finalizers if not selectors.valid_key(each)]
+    if {ORPHAN, FOREGROUND} <= set(finalizers):
+        found.append(invalid(f"{field}.finalizers", finalizers, f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"))
+    return found + _owners(f"{field}.ownerReferences", meta.get("ownerReferences") or [])
+
+
+def _owners(field: str, owners: list[Document]) -> list[FieldCause]:
+    """Subtle: their paths have no index, as in Kubernetes."""
+    found, controller = [], ""
+    for owner in owners:
         for name in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(name):
-                found.append(required(f"{field}.ownerReferences[{i}].{name}", "must not be empty"))
-        if owner.get("controller"):
-            controllers.append(owner)
-    if len(controllers) > 1:
-        found.append(invalid(f"{field}.ownerReferences", [o.get("name") for o in controllers],
-                             "Only one reference can have Controller set to true"))  # fmt: skip
+                found.append(invalid(f"{field}.{name}", "", "version must not be empty" if name == "apiVersion" else "must not be empty"))
+        if owner.get("kind") == "Event" and owner.get("apiVersion") == "v1":
+            found.append(invalid(field, owner, "/v1, Kind=Event is disallowed from being an owner"))
+        if not owner.get("controller"):
+            continue
+        this = f"{owner.get('kind')}/{owner.get('name')}"
+        if controller:
+            why = f'Only one reference can have Controller set to true. Found "true" in references for {controller} and {this}'
+            found.append(invalid(field, owners, why))
+        else:
+            controller = this
     return found
+
+
+def standard_finalizers(document: Document) -> list[FieldCause]:
+    """Of Kubernetes' own kinds: a finalizer is one of the known ones, or has a domain."""
+    return [
+        invalid(f"metadata.finalizers[{i}]", finalizer, "name is neither a standard finalizer name nor is it fully qualified")
+        for i, finalizer in enumerate(document["metadata"].get("finalizers") or ())
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS
+    ]
 
 
 def not_negative(field: str, value: int | None) -> list[FieldCause]:

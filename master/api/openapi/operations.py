@@ -193,6 +193,9 @@ class _Writer:
     def _on_subresource(self, sub: Subresource) -> dict[str, Operation]:
         if sub.name in STREAMS:
             return {method: self._operation("connect", "", sub=sub, method=method) for method in ("get", "post")}
+        if sub.name == "proxy":
+            ways = ("get", "post", "put", "patch", "delete", "head", "options")
+            return {method: self._operation("connect", "", sub=sub, method=method) for method in ways}
         name = schema_source.name_of(*self._group_of(sub), sub.kind) if sub.kind else self._own
         assert name is not None, sub
         found: dict[str, Operation] = {}

@@ -165,7 +165,8 @@ async def test_a_client_rewrites_the_owners(here: Doorway):
 REFUSALS = [
     pytest.param(config(), WriteOptions(), Invalid, 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
                  id="no manager"),
-    pytest.param({"kind": "ConfigMap", "metadata": {}}, by("me"), BadRequest, "an apply patch must say its apiVersion and kind", id="no version"),
+    pytest.param({"kind": "ConfigMap", "metadata": {}}, by("me"), BadRequest,
+                 "Incorrect version specified in apply patch. Specified patch version: , expected: v1", id="no version"),
     pytest.param({**config(), "apiVersion": "v2"}, by("me"), BadRequest,
                  "Incorrect version specified in apply patch. Specified patch version: v2, expected: v1", id="another version"),
     pytest.param({**config(), "dataa": {}}, by("me"), BadRequest,

@@ -238,7 +238,7 @@ async def test_a_write_that_changes_nothing_makes_no_revision(here: Doorway):
 @scenario
 async def test_system_fields_cannot_be_changed(here: Doorway):
     first = (await here.door.create(ADMIN, "configmaps", "default", config())).document()
-    meta = {**first["metadata"], "creationTimestamp": "2001-01-01T00:00:00Z", "deletionTimestamp": "2001-01-01T00:00:00Z", "generation": 5}
+    meta = {**first["metadata"], "creationTimestamp": "2001-01-01T00:00:00Z", "generation": 5, "selfLink": "/x"}
     await here.door.update(ADMIN, SETTINGS, {**first, "metadata": {**meta, "labels": {"a": "b"}}})
     now = here.meta(SETTINGS)
     assert now.pop("managedFields")[0]["fieldsV1"]["f:metadata"] == {"f:labels": {".": {}, "f:a": {}}}

@@ -89,7 +89,7 @@ def test_conditions_are_found_by_their_type() -> None:
 @pytest.mark.parametrize(
     ("patch", "error", "said"),
     [
-        pytest.param([], BadRequest, "invalid JSON document", id="a patch that is no object"),
+        pytest.param([], BadRequest, "json: cannot unmarshal array into Go value of type map", id="a patch that is no object"),
         pytest.param({"spec": {"containers": [{"image": "x"}]}}, BadRequest, "map: map[image:x] does not contain declared merge key: name", id="an item without its key"),
         pytest.param({"spec": {"containers": [{"$patch": "delete"}]}}, BadRequest, "does not contain declared merge key: name", id="a deletion without its key"),
         pytest.param({"spec": {"$patch": "frob"}}, BadRequest, "unknown patch type: frob", id="an unknown directive"),
