@@ -73,6 +73,17 @@ def settle_kind(document: Document, resource: Resource) -> None:
     meta.pop("selfLink", None)
 
 
+def without_twice_owners(document: Document) -> list[str]:
+    """In place: each owner once; the uids of those that stood there twice."""
+    given = document["metadata"].get("ownerReferences") or []
+    kept = [owner for i, owner in enumerate(given) if owner not in given[:i]]
+    if len(kept) == len(given):
+        return []
+    twice = [owner.get("uid", "") for i, owner in enumerate(given) if owner in given[:i]]
+    document["metadata"]["ownerReferences"] = kept
+    return twice
+
+
 def settle_namespace(document: Document, resource: Resource, namespace: str, *, put: bool = False) -> None:
     """In place: the namespace of the request. Raises BadRequest when the document names another. put: it is the body of an update."""
     meta = document["metadata"]

@@ -31,6 +31,11 @@ from master.store.contract import Record, Store
 Propose = Callable[[Document], Document]
 """From the present document (with its resourceVersion, the caller's own copy) to the wanted one."""
 
+OWNERS_TWICE = (
+    ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as "
+    "early as 1.24; please fix your requests; duplicate UID(s) observed: "
+)
+
 Check = Callable[[Actor, Resource, Document, Document | None], None]
 
 
@@ -209,9 +214,11 @@ class Writer:
             cleaned, warnings = strict.check(
                 document, node, mode=mode, duplicates=options.duplicates, patched=target.patched
             )
+        documents.settle_kind(cleaned, served)
+        if twice := documents.without_twice_owners(cleaned):
+            warnings = [*warnings, OWNERS_TWICE + ", ".join(twice)]
         if options.warnings is not None and not quiet:
             options.warnings.extend(warnings)
-        documents.settle_kind(cleaned, served)
         return versions.to_stored(served, cleaned)
 
     def _validate(self, target: Target, new: Document, old: Document | None, *, found: Sequence[FieldCause] = ()) -> None:

@@ -59,6 +59,12 @@ NAMES = [
             given=[(POST, with_meta(config(), finalizers=["example.com/hold"])), ("DELETE {n}/configmaps/c",)]),
 ]  # fmt: skip
 
+OWNER = {"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u1"}
+TWO_IN_CONTROL = (
+    'Invalid value: [{"apiVersion":"v1","kind":"Node","name":"n","uid":"u1","controller":true},'
+    '{"apiVersion":"v1","kind":"Node","name":"n","uid":"u2","controller":true}]: Only one reference can have Controller set to true. '
+    'Found "true" in references for Node/n and Node/n'
+)
 METADATA = [
     wrong("a label's value", f'Invalid|Invalid value: "a b": {VALUE}', "metadata.labels", with_meta(config(), labels={"a": "a b"})),
     wrong("a label's key", f'Invalid|Invalid value: "-a": {KEY}', "metadata.labels", with_meta(config(), labels={"-a": ""})),
@@ -70,6 +76,13 @@ METADATA = [
     wrong("two finalizers that exclude each other",
           'Invalid|Invalid value: ["orphan","foregroundDeletion"]: finalizer orphan and foregroundDeletion cannot be both set',
           "metadata.finalizers", with_meta(config(), finalizers=["orphan", "foregroundDeletion"])),
+    answered("an owner who is named twice", POST, with_meta(config(), ownerReferences=[OWNER, OWNER]), code=201,
+             shows={"metadata.ownerReferences": [OWNER]}, warnings=(
+        ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early "
+        "as 1.24; please fix your requests; duplicate UID(s) observed: u1",
+    )),
+    invalid("two owners in control", POST, with_meta(config(), ownerReferences=[{**OWNER, "controller": True}, {**OWNER, "uid": "u2", "controller": True}]),
+            of='ConfigMap "c"', causes=[("FieldValueInvalid", "metadata.ownerReferences", TWO_IN_CONTROL)]),
     invalid("an owner who is nobody", POST, with_meta(config(), ownerReferences=[{"apiVersion": "", "kind": "", "name": "", "uid": ""}]),
             of='ConfigMap "c"', causes=[
         ("FieldValueInvalid", "metadata.ownerReferences.apiVersion", 'Invalid value: "": version must not be empty'),
