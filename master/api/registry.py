@@ -21,8 +21,8 @@ from master.api.contract import Document
 from master.api.kinds import access as access_kinds
 from master.api.kinds import (
     admissionregistration, apiservice, certificatesigningrequest, claim, classes, configs, controllerrevision, core, cronjob, daemonset,
-    deployment, endpoints, event, horizontalpodautoscaler, job, networking, persistentvolume, poddisruptionbudget, quota, replicaset,
-    replicationcontroller, service, statefulset, storage, usage,
+    deployment, endpoints, event, horizontalpodautoscaler, horizontalpodautoscaler_v1, job, networking, persistentvolume,
+    poddisruptionbudget, quota, replicaset, replicationcontroller, service, statefulset, storage, usage,
 )  # fmt: skip
 from master.api.kinds import customresource as definitions
 from master.api.kinds import namespace as namespace_kind
@@ -221,7 +221,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "nodes", "Node", "node", namespaced=False, short_names=("no",), view=node.Node, subresources=(_proxy("NodeProxyOptions"), STATUS),
-        columns=node_kind.COLUMNS, validate=node_kind.validate, fields=node_kind.fields, spec_paths=("spec",),
+        columns=node_kind.COLUMNS, default=node_kind.default, validate=node_kind.validate, fields=node_kind.fields, spec_paths=("spec",),
     ),
     Resource(
         "pods", "Pod", "pod", short_names=("po",), categories=("all",), view=pod.Pod, columns=pod_kind.COLUMNS,
@@ -349,8 +349,8 @@ RESOURCES: tuple[Resource, ...] = (
     Resource(
         "horizontalpodautoscalers", "HorizontalPodAutoscaler", "horizontalpodautoscaler", group="autoscaling", short_names=("hpa",),
         categories=("all",), subresources=(STATUS,), stored="horizontalpodautoscalers.autoscaling",
-        columns=converted(horizontalpodautoscaler.COLUMNS, horizontalpodautoscaler.to_v2), to_stored=horizontalpodautoscaler.to_v2,
-        from_stored=horizontalpodautoscaler.to_v1,
+        columns=converted(horizontalpodautoscaler.COLUMNS, horizontalpodautoscaler_v1.to_v2), to_stored=horizontalpodautoscaler_v1.to_v2,
+        from_stored=horizontalpodautoscaler_v1.to_v1,
     ),
     Resource(
         "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", group="policy", short_names=("pdb",), conditional=True,
@@ -413,7 +413,8 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "volumeattachments", "VolumeAttachment", "volumeattachment", group=STORAGE, namespaced=False, subresources=(STATUS,),
-        columns=storage.ATTACHMENT_COLUMNS, validate=storage.validate_attachment, prepare=storage.prepare_attachment, conditional=True,
+        columns=storage.ATTACHMENT_COLUMNS, validate=storage.validate_attachment, prepare=storage.prepare_attachment,
+        default=storage.default_attachment, conditional=True,
     ),
     # The API itself.
     Resource(

@@ -1,8 +1,10 @@
-"""CronJob: Jobs by the clock. Defaults, columns, and the syntax of schedules (five fields, or one of the words)."""
+"""CronJob: Jobs by the clock. Defaults, columns, the syntax of schedules (five fields, or one of the words), time zones."""
 
 from __future__ import annotations
 
+import functools
 import re
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from common.errors import FieldCause
 from master.api.contract import Document
@@ -19,6 +21,7 @@ FIELDS: tuple[tuple[int, int, dict[str, int]], ...] = (
     (0, 6, {name: i for i, name in enumerate(_DAYS)}),
 )  # fmt: skip
 """Minute, hour, day of the month, month, day of the week: the lowest and the highest value, and the names that count."""
+_ZONE_PART = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_+-]*")
 _PART = re.compile(r"(\*|\?|\w+)(?:-(\w+))?(?:/(\d+))?")
 
 COLUMNS = (
@@ -47,6 +50,7 @@ def default(document: Document) -> None:
     spec.setdefault("failedJobsHistoryLimit", 1)
     if at(spec, "jobTemplate.spec") is not None:
         replicaset.default_template(spec["jobTemplate"]["spec"])
+        job.default_failure_policy(spec["jobTemplate"]["spec"])
 
 
 def _part(text: str, low: int, high: int, *, names: dict[str, int]) -> str:
@@ -88,6 +92,27 @@ def schedule_problem(schedule: str) -> str:
     return ""
 
 
+def zone_causes(field: str, zone: str) -> list[FieldCause]:
+    if not zone:
+        return [rules.invalid(field, zone, "timeZone must be nil or non-empty string")]
+    if zone.lower() == "local":
+        why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
+        return [rules.invalid(field, zone, why)]
+    return [] if is_known_zone(zone) else [rules.invalid(field, zone, f"unknown time zone {zone}")]
+
+
+@functools.lru_cache(maxsize=1024)
+def is_known_zone(zone: str) -> bool:
+    """By the system's time zone data, or the package's where the system has none."""
+    if not all(_ZONE_PART.fullmatch(part) for part in zone.split("/")):
+        return False
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 def validate(new: Document, old: Document | None) -> list[FieldCause]:
     spec, found = new.get("spec", {}), rules.metadata(new)
     name, schedule, zone = new["metadata"].get("name", ""), spec.get("schedule", ""), spec.get("timeZone")
@@ -100,10 +125,8 @@ def validate(new: Document, old: Document | None) -> list[FieldCause]:
         found.append(rules.invalid("spec.schedule", schedule, why))
     elif problem := schedule_problem(schedule):
         found.append(rules.invalid("spec.schedule", schedule, problem))
-    if zone is not None and (not zone or zone.lower() == "local"):
-        why = "timeZone must be nil or non-empty string" if not zone else (
-            "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")  # fmt: skip
-        found.append(rules.invalid("spec.timeZone", zone, why))
+    if zone is not None:
+        found += zone_causes("spec.timeZone", zone)
     found += rules.one_of("spec.concurrencyPolicy", spec.get("concurrencyPolicy"), ("Allow", "Forbid", "Replace"))
     for field in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
         found += rules.not_negative(f"spec.{field}", spec.get(field))

@@ -1,35 +1,25 @@
-"""HorizontalPodAutoscaler: stored as autoscaling/v2, served as v1 too. Defaults, validation, columns, conversion.
+"""HorizontalPodAutoscaler, stored as autoscaling/v2: defaults, validation, columns.
 
-autoscaling/v1 knows one number, the CPU's target utilization. What else there is travels in annotations of the v1 form, as the v2
-documents, and comes back from them: so a client of v1 that reads, changes and writes loses nothing.
+The form of autoscaling/v1 is in `horizontalpodautoscaler_v1.py`.
 """
 
 from __future__ import annotations
-
-from typing import Any
-
-import msgspec
 
 from common.errors import FieldCause
 from master.api.contract import Document
 from master.api.kinds import rules
 from master.api.kinds.columns import AGE, NAME, Column, at, count, plain
+from master.api.kinds.horizontalpodautoscaler_v1 import SOURCES, cpu
 
-V1, V2 = "autoscaling/v1", "autoscaling/v2"
-_PREFIX = "autoscaling.alpha.kubernetes.io/"
 CPU_PERCENT = 80
 MAX_SHOWN = 2
-_SOURCES = {
-    "Resource": "resource", "ContainerResource": "containerResource", "Pods": "pods", "Object": "object", "External": "external",
-}  # fmt: skip
-"""The type of a metric, and the field that describes it."""
 _UP_POLICIES = [{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]
 _DOWN_POLICIES = [{"type": "Percent", "value": 100, "periodSeconds": 15}]
 
 
 def _metric(spec: Document, status: Document) -> str:
     """`12%/80%`, `<unknown>/100m (avg)`."""
-    name = _SOURCES.get(spec.get("type", ""), "")
+    name = SOURCES.get(spec.get("type", ""), "")
     source, current = spec.get(name) or {}, at(status, f"{name}.current") or {}
     target = source.get("target") or {}
     label = f"{source.get('name', '')}: " if name in ("resource", "containerResource") else ""
@@ -74,7 +64,7 @@ def default(document: Document) -> None:
     spec = document.setdefault("spec", {})
     spec.setdefault("minReplicas", 1)
     if not spec.get("metrics"):
-        spec["metrics"] = [_cpu(CPU_PERCENT)]
+        spec["metrics"] = [cpu(CPU_PERCENT)]
     behavior = spec.get("behavior")
     if behavior is not None:
         _default_rules(behavior, "scaleUp", _UP_POLICIES, {"stabilizationWindowSeconds": 0})
@@ -85,11 +75,6 @@ def _default_rules(behavior: Document, name: str, policies: list[Document], more
     scaling = behavior[name] = behavior.get(name) or {}
     for field, value in {**more, "selectPolicy": "Max", "policies": [dict(policy) for policy in policies]}.items():
         scaling.setdefault(field, value)
-
-
-def _cpu(percent: int) -> Document:
-    target = {"type": "Utilization", "averageUtilization": percent}
-    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
 
 
 def validate(new: Document, old: Document | None) -> list[FieldCause]:
@@ -113,9 +98,9 @@ def validate(new: Document, old: Document | None) -> list[FieldCause]:
 
 def _metric_causes(metric: Document, place: str) -> list[FieldCause]:
     kind = metric.get("type", "")
-    if kind not in _SOURCES:
-        return [rules.unsupported(f"{place}.type", kind, _SOURCES)]
-    field = _SOURCES[kind]
+    if kind not in SOURCES:
+        return [rules.unsupported(f"{place}.type", kind, SOURCES)]
+    field = SOURCES[kind]
     if metric.get(field) is None:
         return [rules.required(f"{place}.{field}", "must populate information for the given metric source")]
     target = metric[field].get("target") or {}
@@ -135,62 +120,3 @@ def _behavior_causes(scaling: Document, place: str) -> list[FieldCause]:
         found += rules.one_of(f"{spot}.type", policy.get("type"), ("Pods", "Percent"))
         found += rules.positive(f"{spot}.value", policy.get("value")) + rules.positive(f"{spot}.periodSeconds", policy.get("periodSeconds"))
     return found
-
-
-# ---------------------------------------------------------------- conversion
-
-
-def _is_cpu(metric: Document, value: str) -> bool:
-    """The metric that v1 has a field for. value: `target` in a spec, `current` in a status."""
-    resource = metric.get("resource") or {}
-    number = (resource.get(value) or {}).get("averageUtilization")
-    return metric.get("type") == "Resource" and resource.get("name") == "cpu" and number is not None
-
-
-def _kept(annotations: dict[str, str], name: str) -> Any:
-    """What an annotation of ours holds, taken out; None when it is not there or no JSON."""
-    try:
-        return msgspec.json.decode(annotations.pop(_PREFIX + name, "null"))
-    except msgspec.DecodeError:
-        return None
-
-
-def to_v1(document: Document) -> Document:
-    spec, status, meta = dict(document.get("spec") or {}), dict(document.get("status") or {}), dict(document["metadata"])
-    metrics, current = spec.pop("metrics", None) or [], status.pop("currentMetrics", None) or []
-    cpu = next((m for m in metrics if _is_cpu(m, "target")), None)
-    used = next((m for m in current if _is_cpu(m, "current")), None)
-    if cpu is not None:
-        spec["targetCPUUtilizationPercentage"] = cpu["resource"]["target"]["averageUtilization"]
-    if used is not None:
-        status["currentCPUUtilizationPercentage"] = used["resource"]["current"]["averageUtilization"]
-    aside = {
-        "metrics": [m for m in metrics if m is not cpu], "current-metrics": [m for m in current if m is not used],
-        "conditions": status.pop("conditions", None), "behavior": spec.pop("behavior", None),
-    }  # fmt: skip
-    annotations = {_PREFIX + name: msgspec.json.encode(value).decode() for name, value in aside.items() if value}
-    if annotations:
-        meta["annotations"] = {**(meta.get("annotations") or {}), **annotations}
-    converted = {**document, "metadata": meta, "apiVersion": V1, "spec": spec}
-    return {**converted, "status": {"currentReplicas": 0, "desiredReplicas": 0, **status}} if status else converted
-
-
-def to_v2(document: Document) -> Document:
-    spec, status, meta = dict(document.get("spec") or {}), dict(document.get("status") or {}), dict(document["metadata"])
-    annotations = dict(meta.get("annotations") or {})
-    metrics, current = _kept(annotations, "metrics") or [], _kept(annotations, "current-metrics") or []
-    conditions, behavior = _kept(annotations, "conditions"), _kept(annotations, "behavior")
-    percent, used = spec.pop("targetCPUUtilizationPercentage", None), status.pop("currentCPUUtilizationPercentage", None)
-    if percent is not None:
-        metrics = [_cpu(percent), *metrics]
-    if used is not None:
-        current = [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": used}}}, *current]
-    for target, name, value in (
-        (spec, "metrics", metrics), (spec, "behavior", behavior), (status, "currentMetrics", current), (status, "conditions", conditions),
-    ):  # fmt: skip
-        if value:
-            target[name] = value
-    if "annotations" in meta:
-        meta["annotations"] = annotations
-    converted = {**document, "metadata": meta, "apiVersion": V2, "spec": spec}
-    return {**converted, "status": status} if status else converted

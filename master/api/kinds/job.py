@@ -68,6 +68,13 @@ def prepare(new: Document, old: Document | None) -> None:
         spec["selector"] = {"matchLabels": {UID_LABEL: meta["uid"]}}
 
 
+def default_failure_policy(spec: Document) -> None:
+    """The one default that a CronJob's template of Jobs has, too, beside those of its pods."""
+    for rule in at(spec, "podFailurePolicy.rules") or ():
+        for pattern in rule.get("onPodConditions") or ():
+            pattern.setdefault("status", "True")
+
+
 def default(document: Document) -> None:
     spec, meta = document.setdefault("spec", {}), document["metadata"]
     if spec.get("completions") is None and spec.get("parallelism") is None:
@@ -77,9 +84,7 @@ def default(document: Document) -> None:
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
     spec.setdefault("podReplacementPolicy", "Failed" if spec.get("podFailurePolicy") is not None else "TerminatingOrFailed")
-    for rule in at(spec, "podFailurePolicy.rules") or ():
-        for pattern in rule.get("onPodConditions") or ():
-            pattern.setdefault("status", "True")
+    default_failure_policy(spec)
     labels = at(spec, "template.metadata.labels")
     if labels and not meta.get("labels"):
         meta["labels"] = dict(labels)

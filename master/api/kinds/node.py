@@ -54,6 +54,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def default(document: Document) -> None:
+    """What pods may use is all there is, unless the node says less."""
+    status = document.get("status") or {}
+    if status.get("capacity") and status.get("allocatable") is None:
+        status["allocatable"] = dict(status["capacity"])
+
+
 def validate(new: Document, old: Document | None) -> list[FieldCause]:
     found = rules.metadata(new)
     seen = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.errors import FieldCause
 from master.api.contract import Document
-from master.api.kinds import rules
+from master.api.kinds import pod_spec, rules
 from master.api.kinds.columns import AGE, NAME, Column, at, plain
 
 IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
@@ -116,6 +116,13 @@ ATTACHMENT_COLUMNS = (
     plain("Attached", "status.attached", "Whether it is attached.", absent=False, type="boolean"),
     AGE,
 )
+
+
+def default_attachment(document: Document) -> None:
+    """A volume that is described in place has the defaults of its source, and of nothing else."""
+    inline = ((document.get("spec") or {}).get("source") or {}).get("inlineVolumeSpec")
+    if inline is not None:
+        pod_spec.default_sources(inline)
 
 
 def prepare_attachment(new: Document, old: Document | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.aio.tasks import gather
+from common.clock import SeededRng
 from common.errors import (
     AlreadyExists, BadRequest, Conflict, Forbidden, Invalid, NotFound, SteersmanError, TooLarge,
 )  # fmt: skip
@@ -377,3 +378,28 @@ async def test_a_write_says_who_asked_for_it(here: Doorway):
     stored = await here.door.patch(ADMIN, SHOP, PatchType.MERGE, {"spec": {"replicas": 2}}, subresource="scale")
     change = await here.store.change(stored.revision)
     assert change.cause == Cause("admin", "Request", "PATCH deployments.apps/scale by admin")
+
+
+class _Stuttering(SeededRng):
+    """Its suffixes come twice, or always the same."""
+
+    def __init__(self, *suffixes: str) -> None:
+        super().__init__(1)
+        self._suffixes = list(suffixes)
+
+    def suffix(self, length: int = 5) -> str:
+        return self._suffixes.pop(0) if len(self._suffixes) > 1 else self._suffixes[0]
+
+
+@scenario
+async def test_a_generated_name_that_is_taken_is_made_anew_and_not_for_ever(here: Doorway):
+    here.door._writer._rng = _Stuttering("aaaaa", "aaaaa", "bbbbb")
+    wanted = {"metadata": {"generateName": "web-"}}
+    names = [(await here.door.create(ADMIN, "configmaps", "default", wanted)).document()["metadata"]["name"] for _ in range(2)]
+    assert names == ["web-aaaaa", "web-bbbbb"]
+    with pytest.raises(AlreadyExists) as caught:
+        await here.door.create(ADMIN, "configmaps", "default", wanted)
+    assert caught.value.message == (
+        'configmaps "web-bbbbb" already exists, the server was not able to generate a unique name for the object'
+    )
+    assert caught.value.retry_after_s == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -13,12 +14,59 @@ from common.errors import BadRequest, Conflict, Invalid, NotFound
 from master.api import registry, tables
 from master.api.contract import EventType, PatchType, Ref, Selection
 from master.api.kinds import event
-from master.api.kinds import horizontalpodautoscaler as hpa
+from master.api.kinds import horizontalpodautoscaler_v1 as hpa
 from tests.master.api.doorway import ADMIN, Doorway, scenario
 
 V1, V2 = "horizontalpodautoscalers.v1.autoscaling", "horizontalpodautoscalers.autoscaling"
 TARGET = {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}
 PODS = {"type": "Pods", "pods": {"metric": {"name": "hits"}, "target": {"type": "AverageValue", "averageValue": "10"}}}
+
+
+SELECTOR = {"matchLabels": {"a": "b"}}
+METRICS = [
+    PODS,
+    {"type": "Resource", "resource": {"name": "memory", "target": {"type": "AverageValue", "averageValue": "1Gi"}}},
+    {"type": "ContainerResource", "containerResource": {"name": "cpu", "container": "c", "target": {"type": "Utilization", "averageUtilization": 7}}},
+    {"type": "Object", "object": {"describedObject": TARGET, "metric": {"name": "hits", "selector": SELECTOR}, "target": {"type": "Value", "value": "10"}}},
+    {"type": "Object", "object": {"describedObject": TARGET, "metric": {"name": "hits"}, "target": {"type": "AverageValue", "averageValue": "3"}}},
+    {"type": "External", "external": {"metric": {"name": "queue", "selector": SELECTOR}, "target": {"type": "AverageValue", "averageValue": "30"}}},
+]
+IN_V1 = [
+    {"type": "Pods", "pods": {"metricName": "hits", "targetAverageValue": "10"}},
+    {"type": "Resource", "resource": {"name": "memory", "targetAverageValue": "1Gi"}},
+    {"type": "ContainerResource", "containerResource": {"name": "cpu", "targetAverageUtilization": 7, "container": "c"}},
+    {"type": "Object", "object": {"target": TARGET, "metricName": "hits", "targetValue": "10", "selector": SELECTOR}},
+    {"type": "Object", "object": {"target": TARGET, "metricName": "hits", "targetValue": "0", "averageValue": "3"}},
+    {"type": "External", "external": {"metricName": "queue", "metricSelector": SELECTOR, "targetAverageValue": "30"}},
+]
+BEHAVIOR = {"scaleUp": {"selectPolicy": "Min", "policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}]}}
+CURRENT = [{"type": "Pods", "pods": {"metric": {"name": "hits"}, "current": {"averageValue": "8"}}}]
+
+
+def annotated(document: dict[str, Any], name: str) -> Any:
+    return json.loads(document["metadata"]["annotations"][f"autoscaling.alpha.kubernetes.io/{name}"])
+
+
+def test_what_v1_has_no_field_for_is_in_annotations_of_its_own_form() -> None:
+    """As Kubernetes writes them: its clients of v1 read these."""
+    spec = {"maxReplicas": 3, "scaleTargetRef": TARGET, "metrics": [hpa.cpu(60), *METRICS], "behavior": BEHAVIOR}
+    conditions = [{"type": "AbleToScale", "status": "True"}]
+    document = {"metadata": {"name": "x"}, "apiVersion": "autoscaling/v2", "spec": spec, "status": {"currentMetrics": CURRENT, "conditions": conditions}}
+    older = hpa.to_v1(document)
+    assert older["spec"] == {"maxReplicas": 3, "scaleTargetRef": TARGET, "targetCPUUtilizationPercentage": 60}
+    assert annotated(older, "metrics") == IN_V1
+    assert annotated(older, "current-metrics") == [{"type": "Pods", "pods": {"metricName": "hits", "currentAverageValue": "8"}}]
+    assert annotated(older, "conditions") == conditions
+    up = {"StabilizationWindowSeconds": None, "SelectPolicy": "Min", "Tolerance": None, "Policies": [{"Type": "Pods", "Value": 4, "PeriodSeconds": 15}]}
+    assert annotated(older, "behavior") == {"ScaleUp": up, "ScaleDown": None}
+    assert hpa.to_v2(older)["status"]["currentMetrics"] == CURRENT
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[1]", "{}", '[{"type": "Pods"}]', '[{"type": "Pods", "pods": 3}]', '{"ScaleUp": 3}'])
+@pytest.mark.parametrize("name", ["metrics", "current-metrics", "conditions", "behavior"])
+def test_an_annotation_that_cannot_be_read_breaks_nothing(name: str, text: str) -> None:
+    document = {"metadata": {"name": "x", "annotations": {f"autoscaling.alpha.kubernetes.io/{name}": text}}, "spec": {}, "apiVersion": "autoscaling/v1"}
+    assert hpa.to_v2(document)["metadata"]["annotations"] == {}
 
 
 def v1(**spec: Any) -> dict[str, Any]:
@@ -126,11 +174,11 @@ PERCENTS = st.one_of(st.none(), st.integers(1, 500))
 def test_there_and_back_again(percent: int | None, more: bool, behavior: bool, annotations: dict[str, str]) -> None:
     """v2 → v1 → v2 is the identity, but for the order of metrics."""
     spec: dict[str, Any] = {"maxReplicas": 3, "scaleTargetRef": TARGET}
-    metrics = ([hpa._cpu(percent)] if percent else []) + ([PODS] if more else [])
+    metrics = ([hpa.cpu(percent)] if percent else []) + (METRICS if more else [])
     if metrics:
         spec["metrics"] = metrics
     if behavior:
-        spec["behavior"] = {"scaleUp": {"selectPolicy": "Min"}}
+        spec["behavior"] = BEHAVIOR
     document = {"kind": "HorizontalPodAutoscaler", "apiVersion": "autoscaling/v2", "metadata": {"name": "x"}, "spec": spec}
     if annotations:
         document["metadata"]["annotations"] = annotations

@@ -98,3 +98,16 @@ def test_many_endpoints_are_counted() -> None:
 )  # fmt: skip
 def test_the_condition_of_a_request_for_a_certificate(status: dict[str, Any], shown: str) -> None:
     assert cell(certificatesigningrequest.COLUMNS, "Condition", {"status": status}) == shown
+
+
+@pytest.mark.parametrize(
+    ("zone", "problem"),
+    [
+        ("Europe/Berlin", ""), ("Etc/GMT+5", ""), ("UTC", ""), ("America/Argentina/Buenos_Aires", ""),
+        ("", "timeZone must be nil or non-empty string"), ("Mars/Base", "unknown time zone Mars/Base"), ("../etc/passwd", "unknown time zone ../etc/passwd"),
+        ("/etc/localtime", "unknown time zone /etc/localtime"), ("-5", "unknown time zone -5"), ("Europe", "unknown time zone Europe"),
+        ("LOCAL", "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"),
+    ],
+)  # fmt: skip
+def test_a_time_zone_is_one_that_is_known(zone: str, problem: str) -> None:
+    assert [cause.message for cause in cronjob.zone_causes("spec.timeZone", zone)] == ([f'Invalid value: "{zone}": {problem}'] if problem else [])
