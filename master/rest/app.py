@@ -19,7 +19,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from common.clock import Clock, Rng
-from common.errors import SteersmanError
+from common.errors import MethodNotAllowed, SteersmanError
 from master.api.contract import Door
 from master.api.metrics import Source
 from master.api.streams import Streams
@@ -35,7 +35,7 @@ from master.rest.meter import Meter
 from master.rest.ports import PortForward
 from master.rest.proxy import Proxy
 from master.rest.remote import Remote
-from master.rest.verbs import Verbs
+from master.rest.verbs import NOT_ALLOWED, Verbs
 from master.rest.watch import Watches
 
 STOP_S = 1.5
@@ -139,14 +139,17 @@ class Front:
         if not depth or len(parts) <= depth:
             self._callers.check_path(actor, request.method, request.path)
             return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
-        route = connection.route = routes.parse(parts, self._catalog)
+        watched = parts[depth] == routes.WATCHED and len(parts) > depth + 1
+        route = connection.route = routes.parse(parts[:depth] + parts[depth + 1 :] if watched else parts, self._catalog)
         streaming = self._streaming.get(route.subresource)  # whatever is accepted: they have forms of their own
         accepted = negotiate.negotiate("" if streaming else request.headers.get(hdrs.ACCEPT, ""))
         call = Call(request, actor, route, request.query, accepted)
         if streaming:
             with self._meter.lasting(request, route, "CONNECT"):
                 return await self._streamed(call, streaming)
-        if request.method == "GET" and not route.subresource and "watch" in call.query and query.flag(call.query, "watch"):
+        if watched and request.method != "GET":
+            raise MethodNotAllowed(NOT_ALLOWED)
+        if request.method == "GET" and not route.subresource and (watched or ("watch" in call.query and query.flag(call.query, "watch"))):
             with self._meter.lasting(request, route, "WATCH"):
                 return await self._watches.answer(call)
         return await self._verbs.answer(call)

@@ -6,6 +6,7 @@ Owns the shape of Kubernetes' paths and nothing else: no verbs, no rights, no I/
     /api/v1/namespaces/NS/pods[/NAME[/SUB]]        those of a namespace, one of them, its subresource
     /api/v1/namespaces[/NAME[/SUB]]                namespaces themselves
     /apis/GROUP/VERSION/...                        the same for named groups
+    /api/v1/watch/...                              a watch of it, as old clients ask for one (`app.py` takes the word out)
 
 Subtle: `namespaces/NS/X` is a resource of a namespace, unless X is a subresource of Namespace (`status`, `finalize`).
 A request costs one split and one dictionary look-up in the catalogue.
@@ -21,6 +22,7 @@ from master.api.catalog import Catalog
 from master.api.contract import Ref
 from master.api.registry import Resource
 
+WATCHED = "watch"
 PROXY = "proxy"
 """The one subresource with paths of its own below it."""
 NOT_SERVED = "the server could not find the requested resource"

@@ -73,7 +73,8 @@ def validate_template(
     template: Document, before: Document | None, place: str, *, policies: tuple[str, ...] = ("Always",)
 ) -> list[FieldCause]:
     """A template of pods. before: the one that stood, whose spec is not judged again. policies: what restartPolicy may be."""
-    found = rules.metadata(template, f"{place}.metadata")
+    about = template.get("metadata") or {}
+    found = rules.labels(f"{place}.labels", about.get("labels")) + rules.annotations(f"{place}.annotations", about.get("annotations"))
     spec = template.get("spec") or {}
     if template != before:
         found += pod_rules.validate_spec(spec, f"{place}.spec")

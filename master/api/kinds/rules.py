@@ -112,7 +112,7 @@ def service_name(field: str, name: str) -> list[FieldCause]:
 
 
 def path_segment(field: str, name: str) -> list[FieldCause]:
-    """Whatever fits into one segment of a URL's path: names of roles, their bindings, and APIServices."""
+    """Whatever fits into one segment of a URL's path: names of roles, of bindings, requests for certificates, and APIServices."""
     if name in (".", ".."):
         return [invalid(field, name, f"may not be '{name}'")]
     return [invalid(field, name, f"may not contain '{character}'") for character in "/%" if character in name]
@@ -126,7 +126,7 @@ def object_name(resource: str, field: str, name: str) -> list[FieldCause]:
         return service_name(field, name)
     if resource == "ipaddresses.networking.k8s.io":
         return ip(field, name)
-    if resource.endswith((".rbac.authorization.k8s.io", ".apiregistration.k8s.io")):  # the core group's is called `v1.`
+    if resource.endswith((".rbac.authorization.k8s.io", ".certificates.k8s.io", ".apiregistration.k8s.io")):  # the core group's is `v1.`
         return path_segment(field, name)
     return subdomain_name(field, name)
 

@@ -111,16 +111,20 @@ def test_a_token_is_its_account_until_the_account_is_gone(ground: Ground) -> Non
     ground.made(f"POST {accounts}", {"metadata": {"name": "robot"}})
     token = ground.made(f"POST {accounts}/robot/token", {"spec": {}})["status"]["token"]
 
-    async def me() -> tuple[int, Any]:
+    async def me(headers: dict[str, str] = {}) -> tuple[int, Any]:
         async with stranger(ground.server, client_tls(None)) as session:
             url = ground.server.url("/apis/authentication.k8s.io/v1/selfsubjectreviews")
-            async with session.post(url, json={}, headers={"Authorization": f"Bearer {token}"}) as answer:
+            async with session.post(url, json={}, headers={"Authorization": f"Bearer {token}", **headers}) as answer:
                 return answer.status, await answer.json()
 
     code, body = ground.run(me())
     assert (code, body["status"]["userInfo"]["username"]) == (201, f"system:serviceaccount:{namespace}:robot")
     reviewed = ground.made("POST /apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": token}})["status"]
     assert reviewed["authenticated"] and reviewed["user"]["username"] == f"system:serviceaccount:{namespace}:robot"
+    code, body = ground.run(me({"Impersonate-User": "bob"}))
+    assert (code, body["reason"], body["message"]) == (403, "Forbidden", (
+        f'users "bob" is forbidden: User "system:serviceaccount:{namespace}:robot" cannot impersonate resource "users" in API group "" at the cluster scope'
+    ))
     ground.made(f"DELETE {accounts}/robot")
     code, body = ground.run(me())
     assert (code, body) == (401, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "Unauthorized", "reason": "Unauthorized", "code": 401})

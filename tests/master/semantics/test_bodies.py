@@ -49,6 +49,8 @@ READ = [
     answered("YAML", POST, b"metadata:\n  name: c\ndata: {color: blue}\n", YAML, code=201, shows={"data.color": "blue"}),
     answered("protobuf", POST, envelope(b"ConfigMap", field(1, field(1, b"c")) + field(2, field(1, b"k") + field(2, b"v"))), PROTOBUF, code=201,
              shows={"data.k": "v", "metadata.name": "c"}),
+    answered("options of a deletion in protobuf", "DELETE {n}/configmaps/c", envelope(b"DeleteOptions", field(4, b"Orphan")), PROTOBUF, given=[MADE],
+             shows={"metadata.finalizers": ["orphan"]}),
     answered("a kind in its group alone", "POST {apps}/deployments", {k: v for k, v in deployment().items() if k not in ("kind", "apiVersion")},
              code=201, shows={"kind": "Deployment", "apiVersion": "apps/v1"}),
 ]  # fmt: skip

@@ -154,6 +154,18 @@ async def test_one_object_by_its_name(server: Served, path: str) -> None:
 
 
 @scenario
+async def test_the_old_paths_of_watches(server: Served, path: str) -> None:
+    await put(server, path, "a")
+    await put(server, path, "b")
+    old = path.replace("/api/v1/", "/api/v1/watch/")
+    async with server.stream(f"{old}/b") as one, server.stream(old) as all_of_them:
+        assert told(await one()) == ("ADDED", "b")
+        assert told(await all_of_them()) == ("ADDED", "a")
+    code, body, _ = await server.ask("POST", old, config("c"))
+    assert (code, body["reason"]) == (405, "MethodNotAllowed")
+
+
+@scenario
 async def test_tables_tell_their_columns_once_and_deletions_too(server: Served, path: str) -> None:
     await put(server, path, "a")
     async with server.stream(f"{path}?watch=true&includeObject=Object", Accept=TABLE) as line:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from tests.master.semantics.ground import (
@@ -40,6 +42,9 @@ def wrong(name: str, cause: str, field: str, document: dict, of: str = 'ConfigMa
     return invalid(name, ask, document, of=of, causes=[(f"FieldValue{reason}", field, message)], **more)
 
 
+TEMPLATED = deployment(template={"metadata": {"labels": {"app": "d", "x": "a b"}}, "spec": {"containers": [{"name": "main", "image": "web:1"}]}})
+REQUEST = base64.b64encode(b"-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n").decode()
+CSR = {"metadata": {"name": "Csr:{ns}"}, "spec": {"request": REQUEST, "signerName": "example.com/x", "usages": ["client auth"]}}
 NAMES = [
     wrong("a name with capitals", f'Invalid|Invalid value: "Web": {SUBDOMAIN}', "metadata.name", config("Web"), 'ConfigMap "Web"'),
     wrong("a name that is too long", f'Invalid|Invalid value: "{"a" * 254}": must be no more than 253 bytes', "metadata.name", config("a" * 254),
@@ -51,6 +56,10 @@ NAMES = [
           {"metadata": {"name": "1a"}, "spec": {"ports": [{"port": 80}]}}, 'Service "1a"', "POST {n}/services"),
     wrong("a role with a slash", "Invalid|Invalid value: \"a/b\": may not contain '/'", "metadata.name", {"metadata": {"name": "a/b"}, "rules": []},
           'Role.rbac.authorization.k8s.io "a/b"', "POST /apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles"),
+    answered("a request for a certificate of any name", "POST /apis/certificates.k8s.io/v1/certificatesigningrequests", CSR, code=201, shows={"metadata.name": "Csr:{ns}"}),
+    invalid("labels of a template", "POST {apps}/deployments", TEMPLATED, of='Deployment.apps "d"', causes=[
+        ("FieldValueInvalid", "spec.template.labels", f'Invalid value: "a b": {VALUE}'),
+    ]),
     answered("a prefix", POST, {"metadata": {"generateName": "web-"}}, code=201, shows={"metadata.generateName": "web-"}),
     refused("a name that is taken", POST, config(), code=409, reason="AlreadyExists", message='configmaps "c" already exists', given=[MADE],
             details={"name": "c", "kind": "configmaps"}),
