@@ -23,7 +23,7 @@ from common.errors import NotFound as StoreNotFound
 from master.api import admission, causes, deletion, documents, faults, schema, strict, tracking, versions, writers
 from master.api.apply import updater
 from master.api.contract import Actor, Document, Ref, Role, Stored, Views, WriteOptions
-from master.api.kinds import pod_resize, rules
+from master.api.kinds import pod, pod_resize, rules
 from master.api.registry import Resource
 from master.api.settings import DoorSettings
 from master.store.contract import Record, Store
@@ -185,6 +185,8 @@ class Writer:
         if asked not in (None, revision):
             raise faults.conflict(resource, name)
         uid, standing = wanted["metadata"].get("uid"), old["metadata"].get("uid")
+        if uid and uid != standing and target.patched and target.actor.role is Role.USER:
+            raise self._invalid(target, old, [rules.invalid("metadata.uid", uid, rules.IMMUTABLE)])
         if uid and uid != standing:
             raise faults.conflict(resource, name, f"Precondition failed: UID in precondition: {uid}, UID in object meta: {standing}")
         fixed = [] if target.subresource else documents.fixed_fields(wanted, old)
@@ -265,7 +267,8 @@ class Writer:
             return
         name = new["metadata"].get("name", "")
         if actor.role is Role.USER:
-            raise self._invalid(target, new, [rules.forbidden(path, "it may not be changed by an update") for path in offending])
+            # Subtle: of all that users may write, this is what the table keeps from them: where a pod is.
+            raise self._invalid(target, new, [rules.forbidden("spec", pod.UPDATE_FORBIDDEN)])
         raise faults.forbidden(resource, name, f"the {actor.role.value} may not write {', '.join(offending)}")
 
     def _encoded(self, target: Target, new: Document) -> bytes:

@@ -128,6 +128,7 @@ def _watch_problems(query: Query, match: str) -> Iterator[FieldCause]:
 def for_list(query: Query) -> ListQuery:
     match = query.get(_MATCH, "")
     _refused("ListOptions", list(_list_problems(query, match)))
+    number(query, "timeoutSeconds")  # of no use here, and refused all the same when it is none
     limit, token, at = number(query, "limit") or 0, query.get("continue", ""), revision(query)
     if token and at:
         raise BadRequest("specifying resource version is not allowed when using continue")

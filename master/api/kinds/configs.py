@@ -40,8 +40,12 @@ def _keys(field: str, data: Document | None) -> list[FieldCause]:
     for key in data or {}:
         if len(key) > 253:
             found.append(rules.invalid(f"{field}[{key}]", key, "must be no more than 253 bytes"))
-        elif key in (".", "..") or not _KEY.fullmatch(key):
+        elif not _KEY.fullmatch(key):
             found.append(rules.invalid(f"{field}[{key}]", key, _KEY_TEXT))
+        elif key in (".", ".."):
+            found.append(rules.invalid(f"{field}[{key}]", key, f"must not be '{key}'"))
+        elif key.startswith(".."):
+            found.append(rules.invalid(f"{field}[{key}]", key, "must not start with '..'"))
     return found
 
 

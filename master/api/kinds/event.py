@@ -10,6 +10,7 @@ from master.api.contract import Document
 from master.api.kinds import rules
 from master.api.kinds.columns import Column, since
 
+DEFAULT = "default"
 MAX_WORD, MAX_NOTE = 128, 1024
 
 
@@ -58,8 +59,9 @@ def default(document: Document) -> None:
 def validate(new: Document, old: Document | None) -> list[FieldCause]:
     """The stored form, however it came: an Event stands in the namespace of what it is about."""
     found, namespace = rules.metadata(new), _regarding(new).get("namespace")
-    if namespace and namespace != new["metadata"].get("namespace"):
-        found.append(rules.invalid("involvedObject.namespace", namespace, "does not match event.namespace"))
+    own = new["metadata"].get("namespace")
+    if namespace != own and (namespace or own not in ("", DEFAULT)):  # what has no namespace is told of in `default`
+        found.append(rules.invalid("involvedObject.namespace", namespace or "", "does not match event.namespace"))
     return found
 
 

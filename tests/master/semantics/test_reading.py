@@ -35,6 +35,7 @@ def forbidden(why: str, field: str = MATCH) -> tuple[str, str, str]:
 
 OPTIONS = [
     bad('strconv.ParseInt: parsing "x": invalid syntax', "limit=x", "a limit that is no number"),
+    bad('strconv.ParseInt: parsing "x": invalid syntax', "timeoutSeconds=x", "a time that is no number"),
     answered("a negative limit is none", f"{LIST}?limit=-1", shows={"metadata.continue": ABSENT}),
     refused("a revision that is no number", f"{LIST}?resourceVersion=x", code=422, reason="Invalid",
             message='resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax',
