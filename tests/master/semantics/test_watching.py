@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -240,3 +241,19 @@ def test_each_event_is_one_line_of_json(ground: Ground) -> None:
         assert [json.loads(line)["type"] for line in lines] == ["ADDED"]
 
     scenario(play)(ground)
+
+
+@scenario
+async def test_a_watch_whose_past_is_gone_is_told_so_and_ends(server: Served, path: str) -> None:
+    """Here because the store was replaced by a snapshot of itself; one that falls too far behind is told the same."""
+    await put(server, path, "a")
+    async with server.stream(f"{path}?watch=true") as line:
+        assert told(await line()) == ("ADDED", "a")
+        with tempfile.TemporaryDirectory() as folder:
+            await server.store.snapshot(f"{folder}/snapshot")
+            await server.store.restore(f"{folder}/snapshot")
+        await put(server, path, "b")
+        event = await line()
+        assert (event["type"], event["object"]["kind"], event["object"]["reason"], event["object"]["code"]) == ("ERROR", "Status", "Expired", 410)
+        assert event["object"]["message"].startswith("too old resource version: ")
+        assert await line() is None
