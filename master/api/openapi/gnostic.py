@@ -30,7 +30,7 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "Definitions": {"": (1, "Schema")},
     "PathItem": {
         "get": (2, "Operation"), "put": (3, "Operation"), "post": (4, "Operation"), "delete": (5, "Operation"),
-        "patch": (8, "Operation"), "parameters": (9, "*Parameter"),
+        "options": (6, "Operation"), "head": (7, "Operation"), "patch": (8, "Operation"), "parameters": (9, "*Parameter"),
     },
     "Operation": {
         "tags": (1, "*string"), "summary": (2, STRING), "description": (3, STRING), "operationId": (5, STRING),

@@ -230,7 +230,7 @@ def test_protobuf_says_of_every_path_what_json_says() -> None:
     found = {}
     for item in read().paths.path:
         place = found[item.name] = {}
-        for method in ("get", "put", "post", "delete", "patch"):
+        for method in ("get", "put", "post", "delete", "options", "head", "patch"):
             if item.value.HasField(method):
                 place[method] = operation_of(getattr(item.value, method))
         given = [entry.parameter.non_body_parameter.path_parameter_sub_schema for entry in item.value.parameters]

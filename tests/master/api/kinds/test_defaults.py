@@ -135,7 +135,7 @@ AWAY: dict[str, dict[str, Any]] = {
     "RollingUpdateDeployment": {"spec.strategy.type": "RollingUpdate"}, "ClientIPConfig": {"spec.sessionAffinity": "ClientIP"},
 }  # fmt: skip
 """What must stand elsewhere in the object."""
-KINDS = [r for r in registry.RESOURCES if not r.virtual and (not r.stored or r.group == "autoscaling")]
+KINDS = [r for r in registry.RESOURCES if "update" in r.verbs and (not r.stored or r.group == "autoscaling")]
 
 
 def node_of(resource: Resource) -> Node:
