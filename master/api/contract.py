@@ -164,7 +164,8 @@ class WriteOptions(msgspec.Struct, frozen=True):
 
 class DeleteOptions(msgspec.Struct, frozen=True):
     """propagation: Background, Foreground, Orphan or None (the kind's default: Background).
-    grace_s: None for the object's own. confirmed: dispatch alone sets it: the containers are gone, remove the pod."""
+    grace_s: None for the object's own. confirmed: dispatch alone sets it: the containers are gone, remove the pod.
+    accepted: asked by `orphanDependents: false`: that it waits is told by 202."""
 
     propagation: str | None = None
     grace_s: int | None = None
@@ -173,6 +174,7 @@ class DeleteOptions(msgspec.Struct, frozen=True):
     dry_run: bool = False
     cause: Cause | None = None
     confirmed: bool = False
+    accepted: bool = False
 
 
 class PatchType(enum.Enum):

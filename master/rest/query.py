@@ -213,7 +213,8 @@ class _DeleteBody(msgspec.Struct, rename="camel"):
 
 
 def for_delete(query: Query, body: Any = None) -> DeleteOptions:
-    """body: the decoded DeleteOptions document, or None. What the body does not say, the query may."""
+    """body: the decoded DeleteOptions document, or None: then the query says all, which says nothing beside a body."""
+    query = query if body is None else {}
     try:
         asked = msgspec.convert(body or {}, _DeleteBody)
     except msgspec.ValidationError as error:
@@ -234,6 +235,7 @@ def for_delete(query: Query, body: Any = None) -> DeleteOptions:
     preconditions = asked.preconditions or _Preconditions()
     return DeleteOptions(
         propagation=policy, grace_s=grace_s, uid=preconditions.uid, resource_version=preconditions.resource_version, dry_run=bool(dry_run),
+        accepted=orphan is False,
     )  # fmt: skip
 
 

@@ -236,16 +236,15 @@ class Verbs:
         options, route = await read_delete_options(call), call.route
         stored, gone = await self._door.delete(call.actor, route.ref, options)
         if not gone or route.resource.key in RETURNED_WHEN_GONE:
-            return await self._object(call, stored)
+            return await self._object(call, stored, code=202 if options.accepted and not gone else 200)
         uid = stored.document()["metadata"].get("uid", "")
         body = reply.success(name=route.name, group=route.resource.group, kind=route.resource.plural, uid=uid)
         return await reply.json(call.request, body)
 
     async def _delete_collection(self, call: Call) -> web.Response:
-        options, route = await read_delete_options(call), call.route
-        deleted = await self._door.delete_collection(
-            call.actor, route.resource.key, route.namespace, options, selection=query.selection(call.query)
-        )
+        chosen, route = query.for_list(call.query).selection, call.route
+        options = await read_delete_options(call)
+        deleted = await self._door.delete_collection(call.actor, route.resource.key, route.namespace, options, selection=chosen)
         revision = self._door.views.revision
         return await reply.json(call.request, reply.joined(route.resource, deleted, revision=revision))
 

@@ -45,6 +45,9 @@ OPTIONS = [
     answered("dependents first", DELETE + "?propagationPolicy=Foreground", given=[MADE], shows={"metadata.finalizers": ["foregroundDeletion"]}, after=STAYS),
     answered("dependents left alone", DELETE, {"propagationPolicy": "Orphan"}, given=[MADE], shows={"metadata.finalizers": ["orphan"]}, after=STAYS),
     answered("dependents left alone, the old way", DELETE + "?orphanDependents=true", given=[MADE], shows={"metadata.finalizers": ["orphan"]}),
+    answered("dependents deleted, the old way", DELETE, {"orphanDependents": False}, given=[MADE], shows={"status": "Success"}, after=GONE),
+    answered("and what waits then is accepted", DELETE, {"orphanDependents": False}, given=[HELD], code=202, shows={"kind": "ConfigMap"}, after=STAYS),
+    answered("beside a body the query says nothing", DELETE + "?dryRun=All&propagationPolicy=Sideways", {}, given=[MADE], shows={"status": "Success"}, after=GONE),
     answered("dependents afterwards", DELETE + "?propagationPolicy=Background", given=[MADE], shows={"status": "Success"}, after=GONE),
     answered("one policy after another", DELETE + "?propagationPolicy=Background", given=[MADE, (DELETE + "?propagationPolicy=Orphan",)], after=GONE),
     refused("another uid", DELETE, {"preconditions": {"uid": "mine"}}, given=[MADE], code=409, reason="Conflict",
@@ -75,6 +78,11 @@ COLLECTIONS = [
     answered("one by its name", "DELETE {n}/configmaps?fieldSelector=metadata.name%3Dc", given=[MADE, LABELLED], shows={"items.0.metadata.name": "c", "items.1": ABSENT}, after=GONE),
     refused("by a selector that is none", "DELETE {n}/configmaps?labelSelector=%3D", given=[MADE], code=400, reason="BadRequest",
             message="found '=', expected: !, identifier, or 'end of string'", after=STAYS),
+    invalid("by options that lists do not take", "DELETE {n}/configmaps?resourceVersionMatch=Exact", given=[MADE], of='ListOptions.meta.k8s.io ""', causes=[
+        ("FieldValueForbidden", "resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"),
+    ], after=STAYS),
+    refused("by fields that have none", "DELETE {n}/configmaps?fieldSelector=data.a%3Db", given=[MADE], code=400, reason="BadRequest",
+            message='"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"', after=STAYS),
     refused("of kinds that have no such verb", "DELETE /api/v1/namespaces", code=405, reason="MethodNotAllowed",
             message="the server does not allow this method on the requested resource"),
 ]  # fmt: skip
