@@ -29,8 +29,11 @@ from master.rest.negotiate import Form
 
 BODY_S = 30.0
 MAX_BODY = api_body.MAX_BYTES
-RETURNED_WHEN_GONE = frozenset(("pods", "serviceaccounts"))
-"""Kinds whose deletion answers with the object itself even when it is gone; typed clients decode it as such."""
+RETURNED_WHEN_GONE = frozenset((
+    "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "resourcequotas", "serviceaccounts", "services",
+    *(f"{name}.storage.k8s.io" for name in ("csidrivers", "csinodes", "storageclasses", "volumeattachments", "volumeattributesclasses")),
+))  # fmt: skip
+"""Kinds whose deletion answers with the object itself even when it is gone; typed clients decode it as such, and all others as a Status."""
 
 _PATCHES = {kind.value: kind for kind in PatchType}
 NOT_ALLOWED = "the server does not allow this method on the requested resource"
