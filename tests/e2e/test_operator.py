@@ -1,7 +1,7 @@
 """An operator made with kopf, run as a process of its own beside a hollow lab, as a ServiceAccount with no more rights than it needs.
 
-It makes a Deployment of each Gadget (`gadget_operator.py`): seen here are its handlers, finalizer, status, Events, and its peering, by which
-of two operators one waits for the other's end.
+It makes a Deployment of each Gadget (`gadget_operator.py`): seen here are its handlers, finalizer, status, Events, and its peering, by
+which of two operators one waits for the other's end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def definition(plural: str, kind: str, group: str, spec: dict[str, Any], **versi
         "spec": spec,
         "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": True, "properties": {"ready": {"type": "integer"}}},
     }
-    served = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object", "properties": properties}}, **version}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": properties}}
+    served = {"name": "v1", "served": True, "storage": True, "schema": schema, **version}
     return {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"{plural}.{group}"},
         "spec": {"group": group, "scope": "Namespaced", "names": {"plural": plural, "kind": kind}, "versions": [served]},
@@ -116,7 +117,8 @@ class Operated:
         """A running operator: the process, and what it has said so far."""
         log = self._folder / f"{name}.log"
         command = [
-            sys.executable, "-m", "kopf", "run", "--namespace", SPACE, "--peering", "gadgets", "--priority", str(priority), "--verbose", str(OPERATOR)
+            sys.executable, "-m", "kopf", "run", "--namespace", SPACE, "--peering", "gadgets", "--priority", str(priority), "--verbose",
+            str(OPERATOR),
         ]  # fmt: skip
         env = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "KUBECONFIG": str(self.kubeconfig)}
         with log.open("wb") as out:

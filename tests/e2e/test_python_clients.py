@@ -1,7 +1,7 @@
 """The Python clients that people write controllers with, against a real kmaster: kubernetes, its dynamic client, lightkube.
 
-Each is used as its own documentation does: typed models, dictionaries, generic resources, watches, all kinds of patches. What is asserted is
-what a controller would go by. No agents run here. An operator made with kopf is in `test_operator.py`.
+Each is used as its own documentation does: typed models, dictionaries, generic resources, watches, all kinds of patches. What is asserted
+is what a controller would go by. No agents run here. An operator made with kopf is in `test_operator.py`.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ def test_pages_and_collections_of_the_official_client(api: Any) -> None:
 
     core = client.CoreV1Api(api)
     for n in range(5):
-        core.create_namespaced_secret(SPACE, client.V1Secret(metadata={"name": f"page-{n}", "labels": {"page": "yes"}}, string_data={"n": str(n)}))
+        meta = {"name": f"page-{n}", "labels": {"page": "yes"}}
+        core.create_namespaced_secret(SPACE, client.V1Secret(metadata=meta, string_data={"n": str(n)}))
     names: list[str] = []
     following = None
     while following != "":
