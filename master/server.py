@@ -40,6 +40,7 @@ from master.api.leases import NodeLeases
 from master.api.metrics import Source
 from master.api.settings import DoorSettings
 from master.api.usage import UsageBoard
+from master.api.webhooks import Caller
 from master.controllers.registry import Controllers
 from master.controllers.settings import ControllerSettings
 from master.dispatch import dispatch
@@ -55,6 +56,7 @@ from master.store.contract import Store
 from master.store.retention import Retention
 from master.store.sqlite import SqliteStore
 from master.users import UserDesk
+from master.webhooks import HttpsCaller
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ DISRUPTION_HEARTBEATS = 1.25
 
 class World(msgspec.Struct, frozen=True):
     """What a master is composed over. store: open. ring: what the control and stream listeners ask for admission.
-    token_key: signs ServiceAccounts' tokens (PEM); none, no tokens."""
+    token_key: signs ServiceAccounts' tokens (PEM); none, no tokens. webhooks: asks them; none, they are not asked."""
 
     store: Store
     clock: Clock
@@ -74,6 +76,7 @@ class World(msgspec.Struct, frozen=True):
     streams: Listener
     ring: KeyRing
     token_key: bytes = b""
+    webhooks: Caller | None = None
 
 
 class Master:
@@ -128,7 +131,7 @@ async def compose(world: World, settings: Settings) -> Master:
         authority=authority if world.token_key else None, computed={**board.computed, components.KEY: parts},
     )  # fmt: skip
     await bootstrap.ensure(door)
-    publisher = Publisher(door, world.clock)
+    publisher = Publisher(door, world.clock, world.rng, caller=world.webhooks)
     publisher.publish()
     system = door.views.get(Namespace, Ref("namespaces", "kube-system"))
     assert system is not None, "the bootstrap made it, and it cannot be deleted"
@@ -227,8 +230,10 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
         stack.push_async_callback(store.close)
         ring = KeyRing(clock)
         sockets = await stack.enter_async_context(_sockets(settings, own, ring))
+        webhooks = HttpsCaller()
+        stack.push_async_callback(webhooks.close)
         world = World(
-            store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring, token_key=certificates.tokens
+            store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring, token_key=certificates.tokens, webhooks=webhooks
         )
         master = await compose(world, settings)
         front = _front(settings, certificates, world=world, master=master, store=store)

@@ -37,7 +37,7 @@ OWNERS = {
     "grpc": ("agent/runtime/", "agent/probes/network.py"),
     "h11": ("agent/probes/network.py",),
     "cri_api": ("agent/runtime/",),
-    "aiohttp": ("master/rest/", "agent/runtime/docker"),
+    "aiohttp": ("master/rest/", "master/webhooks.py", "agent/runtime/docker"),
     "aiodocker": ("agent/runtime/docker",),
     "paramiko": (),
     "pyroute2": ("lab/",),

@@ -63,11 +63,37 @@ class Version(meta.View):
     selectable_fields: tuple[SelectableField, ...] = ()
 
 
+class ServiceReference(meta.View):
+    namespace: str = ""
+    name: str = ""
+    path: str = ""
+    port: int = 443
+
+
+class ClientConfig(meta.View):
+    """How a webhook is reached. ca_bundle: PEM in base64; empty for the CAs that the host trusts."""
+
+    url: str = ""
+    service: ServiceReference | None = None
+    ca_bundle: str = ""
+
+
+class WebhookConversion(meta.View):
+    client_config: ClientConfig = ClientConfig()
+    conversion_review_versions: tuple[str, ...] = ()
+
+
+class Conversion(meta.View):
+    strategy: str = "None"
+    webhook: WebhookConversion | None = None
+
+
 class Spec(meta.View):
     group: str = ""
     names: Names = Names()
     scope: str = "Namespaced"
     versions: tuple[Version, ...] = ()
+    conversion: Conversion = Conversion()
 
 
 class Status(meta.View):

@@ -41,7 +41,7 @@ async def apply(writer: Writer, target: Target, document: Any, *, may_create: Ca
     for _ in range(ATTEMPTS):
         try:
             changed = await writer.change(target, _proposal(writer, target, applied))
-            return _answer(target, changed), False
+            return await _answer(target, changed), False
         except NotFound:
             if target.subresource:
                 raise
@@ -50,14 +50,16 @@ async def apply(writer: Writer, target: Target, document: Any, *, may_create: Ca
             raise _gone(target, applied["metadata"]["uid"])
         wanted = tracking.apply({}, applied, change=writer.change_of(target, target.served), force=target.options.force)
         try:
-            return _answer(target, await writer.create(target, wanted)), True
+            return await _answer(target, await writer.create(target, wanted)), True
         except AlreadyExists:
             continue
     raise AlreadyExists(f"{target.resource.key} \"{target.ref.name}\" comes and goes; try again")
 
 
-def _answer(target: Target, stored: Stored) -> Stored:
-    return subresources.stored_scale(target.resource, stored) if target.subresource == "scale" else versions.served(target.served, stored)
+async def _answer(target: Target, stored: Stored) -> Stored:
+    if target.subresource == "scale":
+        return subresources.stored_scale(target.resource, stored)
+    return await versions.served(target.served, stored)
 
 
 def _proposal(writer: Writer, target: Target, applied: Document) -> Callable[[Document], Document]:

@@ -60,8 +60,8 @@ def _summary(body: bytes) -> str:
 
 
 def decode(
-    body: bytes, content_type: str, *, max_bytes: int = MAX_BYTES, find_duplicates: bool = False, prefix: str = UNRECOGNIZED,
-    suffix: str = "",
+    body: bytes, content_type: str, *, max_bytes: int = MAX_BYTES, max_collections: int = MAX_COLLECTIONS, find_duplicates: bool = False,
+    prefix: str = UNRECOGNIZED, suffix: str = "",
 ) -> Body:  # fmt: skip
     """Decode one body. content_type: the header, parameters allowed; "" and any `+json` mean JSON, any `+yaml` YAML.
 
@@ -72,7 +72,7 @@ def decode(
         raise TooLarge(f"Request entity too large: limit is {max_bytes}")
     kind = content_type.partition(";")[0].strip().lower()
     if kind in ("", "*/*", "application/json", "text/plain") or kind.endswith("+json"):
-        return _json(body, find_duplicates=find_duplicates, prefix=prefix, suffix=suffix)
+        return _json(body, find_duplicates=find_duplicates, max_collections=max_collections, prefix=prefix, suffix=suffix)
     if kind == APPLY and body.lstrip()[:1] == b"{":
         try:
             found = _json(body, find_duplicates=find_duplicates, prefix=prefix, suffix=suffix)
@@ -98,7 +98,7 @@ def _yaml_lines(body: bytes) -> tuple[str, ...]:
     return (yaml_body.sentence(lines),)
 
 
-def _json(body: bytes, *, find_duplicates: bool, prefix: str, suffix: str) -> Body:
+def _json(body: bytes, *, find_duplicates: bool, prefix: str, suffix: str, max_collections: int = MAX_COLLECTIONS) -> Body:
     try:
         document = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
@@ -108,7 +108,7 @@ def _json(body: bytes, *, find_duplicates: bool, prefix: str, suffix: str) -> Bo
     except RecursionError:
         raise BadRequest(f"the object provided is nested more than {MAX_DEPTH} levels deep") from None
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-        _check_bounds(document)
+        _check_bounds(document, max_collections)
     return Body(document, _duplicates_of_json(body) if find_duplicates else ())
 
 
@@ -123,14 +123,14 @@ def _go_error(body: bytes, said: str) -> str:
     return said.removeprefix("JSON is malformed: ")
 
 
-def _check_bounds(document: Any) -> None:
+def _check_bounds(document: Any, max_collections: int) -> None:
     """Level by level, not recursive: this is what keeps everything after it from recursing too deep."""
     level, depth, count = [document], 0, 0
     while level:
         depth += 1
         count += len(level)
-        if count > MAX_COLLECTIONS:
-            raise TooLarge(f"the object provided has more than {MAX_COLLECTIONS} objects and lists in it")
+        if count > max_collections:
+            raise TooLarge(f"the object provided has more than {max_collections} objects and lists in it")
         if depth > MAX_DEPTH:
             raise BadRequest(f"the object provided is nested more than {MAX_DEPTH} levels deep")
         level = [

@@ -265,9 +265,11 @@ class Door(Protocol):
         """For what is not asked of the door itself: paths, impersonation, streams. Raises Forbidden."""
 
     def get(self, actor: Actor, ref: Ref, *, subresource: str = "") -> Stored:
-        """subresource: whose right is needed, where the whole object is read for it. Raises NotFound, Forbidden."""
+        """subresource: whose right is needed, where the whole object is read for it. Raises NotFound, Forbidden; WebhookFault for a
+        custom resource whose version takes a webhook, for which `get_at` can wait."""
 
-    async def get_at(self, actor: Actor, ref: Ref, revision: int) -> Stored: ...
+    async def get_at(self, actor: Actor, ref: Ref, revision: int | None = None, *, subresource: str = "") -> Stored:
+        """As `get`, also of a past revision (None: now), and of every custom resource."""
 
     async def list(
         self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(), limit: int = 0,

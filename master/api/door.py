@@ -13,14 +13,13 @@ one only knows which of them to ask.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any
 
 from common.clock import Clock, Rng
 from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
 from common.objects import selectors
-from master.api import applying, computed, faults, leases, proposals, subresources, versions, why
+from master.api import applying, computed, documents, faults, leases, proposals, subresources, versions, why
 from master.api.access.authorizer import Authorizer
 from master.api.access.escalation import Escalation
 from master.api.access.reviews import Reviews
@@ -45,23 +44,20 @@ from master.api.write import Target, Writer
 from master.store.contract import Cause, Store
 
 
-async def _served_events(resource: Resource, events: AsyncIterator[Sequence[WatchEvent]]) -> AsyncIterator[Sequence[WatchEvent]]:
-    async with aclosing(events) as batches:  # type: ignore[type-var]
-        async for batch in batches:
-            yield [versions.served_event(resource, event) for event in batch]
-
-
 def _target(catalog: Catalog, actor: Actor, verb: str, *, asked: Resource, ref: Ref, **more: Any) -> Target:
-    """A write of what is stored, in the version that was asked for."""
-    stored = catalog.by_key(asked.stored or asked.key)
-    return Target(actor, stored or asked, versions.home(asked, ref), verb, asked=asked, **more)
+    """A write in the version that was asked for: of what is stored, or of a custom resource, by the rules of that version."""
+    return Target(actor, _ruling(catalog, asked), versions.home(asked, ref), verb, asked=asked, **more)
+
+
+def _ruling(catalog: Catalog, asked: Resource) -> Resource:
+    """The resource whose rules a write follows."""
+    return asked if asked.custom is not None else catalog.by_key(asked.stored_key) or asked
 
 
 def _scaling(catalog: Catalog, actor: Actor, verb: str, *, asked: Resource, ref: Ref, options: WriteOptions) -> Target:
-    """A Scale is the same in all versions, so it is applied to what is stored."""
-    stored = catalog.by_key(asked.stored_key) or asked
+    """A Scale is the same in all versions, so it is applied to what is stored; where it is kept a custom resource's version says."""
     home, patched = versions.home(asked, ref), verb == "patch"
-    return Target(actor, stored, home, verb, subresource="scale", options=options, patched=patched, trusted=True)
+    return Target(actor, _ruling(catalog, asked), home, verb, subresource="scale", options=options, patched=patched, trusted=True)
 
 
 def _is_node_lease(kept: leases.NodeLeases | None, ref: Ref) -> bool:
@@ -143,18 +139,22 @@ class ApiDoor:
         record = self._store.get(versions.home(resource, ref).key)
         if record is None:
             raise faults.not_found(resource, ref.name)
-        return versions.served(resource, Stored(record.value, record.revision))
+        return versions.served_at_once(resource, Stored(record.value, record.revision))
 
-    async def get_at(self, actor: Actor, ref: Ref, revision: int) -> Stored:
+    async def get_at(self, actor: Actor, ref: Ref, revision: int | None = None, *, subresource: str = "") -> Stored:
         """Raises Expired when history does not reach back so far, BadRequest for a revision of the future."""
-        resource = self._enter(actor, "get", ref)
+        resource = self.catalog.by_key(ref.resource)
+        if revision is None and (resource is None or resource.conversion is None):
+            return self.get(actor, ref, subresource=subresource)
+        resource = self._enter(actor, "get", ref, subresource)
+        home = versions.home(resource, ref).key
         try:
-            record = await self._store.get_at(versions.home(resource, ref).key, revision)
+            record = self._store.get(home) if revision is None else await self._store.get_at(home, revision)
         except Expired:
             raise Expired(TOO_OLD) from None
         if record is None:
             raise faults.not_found(resource, ref.name)
-        return versions.served(resource, Stored(record.value, record.revision))
+        return await versions.served(resource, Stored(record.value, record.revision))
 
     async def list(
         self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(), limit: int = 0,
@@ -164,7 +164,7 @@ class ApiDoor:
         if resource in self._computed:
             return computed.page(self._computed[resource].list(self.views, namespace), known, selection, revision=self.views.revision)
         ask = Ask(limit=max(limit, 0), continue_=continue_, revision=revision, exact=exact)
-        page = versions.served_page(known, await self._reader.list(known, namespace, selection, ask=ask))
+        page = await versions.served_page(known, await self._reader.list(known, namespace, selection, ask=ask))
         if self._leases is None or resource != leases.RESOURCE or namespace not in ("", leases.NAMESPACE) or page.continue_:
             return page
         chosen = Filter(known, selection)
@@ -179,7 +179,7 @@ class ApiDoor:
         events = self._reader.watch(
             known, namespace, selection, after=after, bookmarks=bookmarks, initial=initial, timeout_s=timeout_s
         )
-        return events if known.from_stored is None else _served_events(known, events)
+        return events if versions.is_stored(known) else versions.served_events(known, events)
 
     # --------------------------------------------------------------- writing
 
@@ -193,7 +193,7 @@ class ApiDoor:
         if known.virtual:
             return self._reviews.answer(actor, known, namespace, document=document, options=options)
         target = _target(self.catalog, actor, "create", asked=known, ref=ref, options=options)
-        return versions.served(known, await self._writer.create(target, document))
+        return await versions.served(known, await self._writer.create(target, document))
 
     def create_token(self, actor: Actor, account: Ref, document: Document, options: WriteOptions = WriteOptions()) -> Stored:
         self._enter(actor, "create", account, "token")
@@ -210,7 +210,7 @@ class ApiDoor:
                 self._writer, _scaling(self.catalog, actor, "update", asked=known, ref=ref, options=options), document
             )
         target = _target(self.catalog, actor, "update", asked=known, ref=ref, subresource=subresource, options=options)
-        return versions.served(known, await self._writer.change(target, lambda present: document))
+        return await versions.served(known, await self._writer.change(target, lambda present: document))
 
     async def patch(
         self, actor: Actor, ref: Ref, kind: PatchType, body: Any, options: WriteOptions = WriteOptions(), *,
@@ -226,7 +226,7 @@ class ApiDoor:
             return await subresources.patch_scale(self._writer, target, kind=kind, body=body)
         target = _target(self.catalog, actor, "patch", asked=known, ref=ref, subresource=subresource, options=options, patched=True)
         changed = await self._writer.change(target, lambda present: proposals.patched(kind, present, body, known.node))
-        return versions.served(known, changed)
+        return await versions.served(known, changed)
 
     async def apply(
         self, actor: Actor, ref: Ref, document: Any, options: WriteOptions = WriteOptions(), *, subresource: str = ""
@@ -243,7 +243,7 @@ class ApiDoor:
         asked = self._enter(actor, "delete", ref)
         target = _target(self.catalog, actor, "delete", asked=asked, ref=ref)
         stored, gone = await self._remover.delete(actor, target.resource, target.ref, options=options)
-        return versions.served(asked, stored), gone
+        return await versions.served(asked, stored), gone
 
     async def delete_collection(
         self, actor: Actor, resource: str, namespace: str, options: DeleteOptions, *, selection: Selection = Selection()
@@ -260,8 +260,8 @@ class ApiDoor:
                 stored, _ = await self._remover.delete(actor, target.resource, target.ref, options=options)
             except NotFound:
                 continue
-            deleted.append(versions.served(known, stored))
-        return deleted
+            deleted.append(stored)
+        return await versions.served_all(known, deleted)
 
     async def evict(self, actor: Actor, ref: Ref, options: DeleteOptions = DeleteOptions()) -> tuple[Stored, bool]:
         self._enter(actor, "create", ref, "eviction")
@@ -286,8 +286,8 @@ class ApiDoor:
         record = self._store.get(versions.home(known, ref).key)
         if record is None:
             raise faults.not_found(known, ref.name)
-        stored = self.catalog.by_key(known.stored_key) or known
-        return subresources.scale_of(stored, Stored(record.value, record.revision).document(), record.revision)
+        document = await versions.opened(known, documents.decode(record.value))
+        return subresources.scale_of(_ruling(self.catalog, known), document, record.revision)
 
     # ----------------------------------------------- the master's own parts
 

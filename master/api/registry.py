@@ -69,6 +69,19 @@ class Custom(Protocol):
         """As `strict.check`."""
 
 
+class Conversion(Protocol):
+    """How the objects of a custom resource get from the version in which they are stored into another. stored: the apiVersion that is
+    written now; what was written before a change of it is still in the former one."""
+
+    stored: str
+
+    def at_once(self, document: Document, api_version: str) -> Document | None:
+        """The document in that version, shared or a copy; None when somebody has to be asked for it."""
+
+    async def into(self, documents: list[Document], api_version: str) -> list[Document]:
+        """All of them, in that order. Raises WebhookFault."""
+
+
 ALL_BUT_STATUS = ("*",)
 """As spec_paths: every change but one of the metadata or the status makes a new generation."""
 
@@ -100,6 +113,7 @@ class Resource(msgspec.Struct, frozen=True):
     stored: the key of the resource whose objects these are, in another version (`versions.py`); then columns and fields are this
     one's own, and what it validates comes on top. to_stored(document), from_stored(document): the conversions, pure.
     custom: what a definition says of a custom resource; None for the registry's own. served: False for one that is only stored.
+    conversion: of a custom resource in several versions; its rules are all this version's own.
     scaling: with SCALE, where a custom resource keeps it.
     deprecated: what everybody who asks for it is warned of.
     described: for a kind that the package does not know.
@@ -128,6 +142,7 @@ class Resource(msgspec.Struct, frozen=True):
     to_stored: Callable[[Document], Document] | None = None
     from_stored: Callable[[Document], Document] | None = None
     custom: Custom | None = None
+    conversion: Conversion | None = None
     served: bool = True
     scaling: Scaling | None = None
     virtual: bool = False

@@ -25,7 +25,7 @@ class Remover:
     async def delete(self, actor: Actor, resource: Resource, ref: Ref, *, options: DeleteOptions) -> tuple[Stored, bool]:
         """The object, and whether it is gone. Raises NotFound, Conflict (a precondition), Forbidden, Invalid."""
         self._check(actor, resource, ref, options)
-        cause = causes.of(actor, options.cause, verb="delete", what=resource.key)
+        cause = causes.of(actor, options.cause, verb="delete", what=resource.stored_key)
         for _ in range(self._settings.attempts):
             record = self._store.get(ref.key)
             if record is None:
@@ -53,7 +53,7 @@ class Remover:
         raise faults.conflict(resource, ref.name)
 
     def _check(self, actor: Actor, resource: Resource, ref: Ref, options: DeleteOptions) -> None:
-        if not writers.may_delete(actor.role, resource.key):
+        if not writers.may_delete(actor.role, resource.stored_key):
             raise faults.forbidden(resource, ref.name, f"the {actor.role.value} may not delete it")
         if options.confirmed and actor.role is not Role.DISPATCH:
             raise Forbidden("only dispatch may confirm that a pod's containers are gone")

@@ -1,13 +1,15 @@
 """The write pipeline: what happens to a document between a client and the store.
 
-    decode → strict check → identity → prepare → default → admission → required → validate → writers → store
+    open → decode → strict check → identity → prepare → default → admission → required → validate → writers → close → store
 
 Create, update and patch differ only in how the wanted document comes about; from there on they share every step, so a rule
 that holds for one holds for all. Subresources choose which part of the wanted document counts (`_TAKES`).
 
-Subtle: between reading the present object and calling the store there is no `await`, and the store checks the revision;
-so a decision is never made on one state and written over another. A lost race starts anew from what stands there now,
-unless the client tied its write to a revision. Deletion is in `remove.py`; a write that completes one is carried out here.
+Opening and closing are the conversions of a custom resource's versions (`versions.py`): its whole way lies in the version asked for.
+
+Subtle: between reading the present object and calling the store nothing is waited for, but by a webhook's conversion, and the store
+checks the revision; so a decision is never made on one state and written over another. A lost race starts anew from what stands there
+now, unless the client tied its write to a revision. Deletion is in `remove.py`; a write that completes one is carried out here.
 """
 
 from __future__ import annotations
@@ -82,15 +84,15 @@ class Writer:
             last = attempt == self._settings.attempts - 1
             new = self._begun(target, document, quiet=attempt > 0)
             meta = new["metadata"]
-            key = Ref(target.resource.key, meta["name"], meta.get("namespace", "")).key
+            key = Ref(target.resource.stored_key, meta["name"], meta.get("namespace", "")).key
             generated = bool(meta.get("generateName")) and not (document.get("metadata") or {}).get("name")
+            value = self._encoded(target, await versions.closed(target.resource, new))
             guards = admission.namespace_guards(self._views, target.resource, new)
-            value = self._encoded(target, new)
             if target.options.dry_run:
                 if (standing := self._store.get(key)) is not None:
                     raise self._exists(target.resource, meta["name"], standing)
-                return Stored(value, 0)
-            cause = causes.of(target.actor, target.options.cause, verb=target.verb, what=target.resource.key)
+                return _shown(target, new, value, 0)
+            cause = causes.of(target.actor, target.options.cause, verb=target.verb, what=target.resource.stored_key)
             try:
                 record = await self._store.create(key, value, cause, expires=self._expires(target.resource), guards=guards)
             except AlreadyExists:
@@ -103,7 +105,7 @@ class Writer:
                 if last:
                     raise faults.conflict(target.resource, meta["name"], "its namespace keeps changing; try again") from None
                 continue
-            return Stored(record.value, record.revision)
+            return _shown(target, new, record.value, record.revision)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _exists(self, resource: Resource, name: str, standing: Record | None) -> AlreadyExists:
@@ -146,29 +148,29 @@ class Writer:
             record = self._store.get(key)
             if record is None:
                 raise faults.not_found(resource, ref.name)
-            old = documents.decode(record.value)
+            old = await versions.opened(resource, documents.decode(record.value))
             new = self._changed(target, old, record.revision, propose=propose, quiet=attempt > 0)
-            value = self._encoded(target, new)
+            value = self._encoded(target, await versions.closed(resource, new))
             goes = deletion.complete(resource.key, new)
             if target.options.dry_run or (value == record.value and not goes):
-                return Stored(value, record.revision)
+                return _shown(target, new, value, record.revision)
             try:
-                return await self._commit(target, record, value, goes=goes)
+                return _shown(target, new, value, await self._commit(target, record, value, goes=goes))
             except StoreNotFound:
                 raise faults.not_found(resource, ref.name) from None
             except Conflict:
                 continue
         raise faults.conflict(resource, ref.name)
 
-    async def _commit(self, target: Target, record: Record, value: bytes, *, goes: bool) -> Stored:
-        what = target.resource.key + (f"/{target.subresource}" if target.subresource else "")
+    async def _commit(self, target: Target, record: Record, value: bytes, *, goes: bool) -> int:
+        """The revision of the change."""
+        what = target.resource.stored_key + (f"/{target.subresource}" if target.subresource else "")
         cause = causes.of(target.actor, target.options.cause, verb=target.verb, what=what)
         if goes:
             gone = await self._store.delete(record.key, cause, expected=record.revision)
-            return Stored(value, gone.revision)
+            return gone.revision
         expires = self._expires(target.resource)
-        written = await self._store.update(record.key, value, cause, expected=record.revision, expires=expires)
-        return Stored(written.value, written.revision)
+        return (await self._store.update(record.key, value, cause, expected=record.revision, expires=expires)).revision
 
     def _changed(self, target: Target, old: Document, revision: int, *, propose: Propose, quiet: bool) -> Document:
         """The object as it will be stored. Raises Conflict for a stale revision or another uid, Invalid, Forbidden."""
@@ -262,7 +264,7 @@ class Writer:
 
     def _check_writer(self, target: Target, old: Document | None, new: Document) -> None:
         actor, resource = target.actor, target.resource
-        offending = writers.check(actor.role, resource.key, target.subresource, old=old, new=new)
+        offending = writers.check(actor.role, resource.stored_key, target.subresource, old=old, new=new)
         if not offending:
             return
         name = new["metadata"].get("name", "")
@@ -290,6 +292,11 @@ def _relevant(target: Target, proposed: Any) -> Any:
     if target.subresource != "status" or target.actor.role is Role.USER or target.resource.custom is not None:
         return proposed
     return {key: proposed[key] for key in _OF_STATUS if key in proposed}
+
+
+def _shown(target: Target, new: Document, value: bytes, revision: int) -> Stored:
+    """What was written as `value`, in the version that the rules were of: its conversion back need not be asked for."""
+    return Stored(value if target.resource.conversion is None else documents.encode(new), revision)
 
 
 # What each subresource takes of the wanted document: a new document, whose changed parts are its own.

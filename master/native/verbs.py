@@ -65,7 +65,7 @@ class Verbs:
 
     async def _get(self, actor: Actor, args: calls.Get) -> Document:
         resource = self._door.catalog.named(args.resource)
-        stored = self._door.get(actor, self._ref(resource, args.namespace, args.name))
+        stored = await self._door.get_at(actor, self._ref(resource, args.namespace, args.name))
         if args.table:
             return msgspec.json.decode(tables.render(resource, [stored], now=self._clock.now(), include="None"))
         return stored.document()

@@ -140,12 +140,10 @@ class Verbs:
 
     async def _get(self, call: Call) -> web.Response:
         revision = query.revision(call.query)
-        if revision and call.query.get("resourceVersionMatch") == "Exact":
-            stored = await self._door.get_at(call.actor, call.route.ref, revision)
-        else:
-            stored = self._door.get(call.actor, call.route.ref, subresource=call.route.subresource)
-            if revision and revision > (newest := self._door.views.revision):
-                raise too_large(revision, newest)
+        exact = revision if call.query.get("resourceVersionMatch") == "Exact" else None
+        stored = await self._door.get_at(call.actor, call.route.ref, exact or None, subresource=call.route.subresource)
+        if revision and not exact and revision > (newest := self._door.views.revision):
+            raise too_large(revision, newest)
         return await self._object(call, stored)
 
     async def _list(self, call: Call) -> web.Response:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import copy
 import json
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 from tests.e2e.kmaster import Kubectl
 from tests.e2e.test_kubectl import home, kubectl, master, text, version  # noqa: F401  (fixtures)
+from tests.master.converter import Converter, ca_bundle, converting
+from tests.master.rest.test_conversion import definition as sites
 
 
 def definition(kind: str, **changes: Any) -> dict[str, Any]:
@@ -127,6 +133,50 @@ def test_a_namespace_takes_its_instances_along(kubectl: Kubectl) -> None:  # noq
     kubectl("create", "-n", f"{kind.lower()}-home", "-f", "-", stdin=text(instance(kind, "a", size=1)))
     kubectl("delete", "namespace", f"{kind.lower()}-home", "--timeout=20s")
     assert kubectl("get", f"{kind.lower()}s", "-A", "-o", "name") == ""
+
+
+@contextlib.contextmanager
+def in_a_thread() -> Iterator[Converter]:
+    """The converting webhook, beside the master."""
+    began, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    found: list[Converter] = []
+
+    async def main() -> None:
+        async with converting() as converter:
+            found.append(converter)
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=began.run_until_complete, args=(main(),))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield found[0]
+    finally:
+        began.call_soon_threadsafe(over.set)
+        thread.join(10)
+        began.close()
+
+
+def test_a_webhook_converts_between_versions(kubectl: Kubectl) -> None:  # noqa: F811
+    suffix = kubectl.namespace.rpartition("-")[2]
+    with in_a_thread() as converter:
+        document = sites({"url": converter.url, "caBundle": ca_bundle()})
+        names = {"plural": f"sites{suffix}", "kind": f"Site{suffix}"}
+        document["metadata"]["name"] = f"sites{suffix}.example.test"
+        document["spec"]["names"] = names
+        kubectl("apply", "-f", "-", stdin=text(document))
+        kubectl("wait", "--for=condition=Established", f"crd/sites{suffix}.example.test", "--timeout=10s")
+        kubectl("apply", "-f", "-", stdin=text(instance(f"Site{suffix}", "a", hostPort="h:80")))
+        kubectl("apply", "-f", "-", stdin=text(instance(f"Site{suffix}", "a", hostPort="h:81")))
+        old, new = f"sites{suffix}.v1.example.test", f"sites{suffix}.v2.example.test"
+        assert kubectl.json("get", new, "a")["spec"] == {"host": "h", "port": 81}
+        assert [line.split() for line in kubectl("get", old).splitlines()] == [["NAME", "WHERE"], ["a", "h:81"]]
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text(instance(f"Site{suffix}", "a", version="v2", port=82)))
+        assert kubectl.json("get", old, "a")["spec"] == {"hostPort": "h:82"}
+    said = kubectl.fails("get", old)
+    assert f"conversion webhook for example.test/v2, Kind=Site{suffix} failed: Post" in said
+    kubectl("delete", "crd", f"sites{suffix}.example.test", "--timeout=20s")
 
 
 def test_what_a_definition_may_not_be_is_said(kubectl: Kubectl) -> None:  # noqa: F811

@@ -14,13 +14,15 @@ import logging
 
 import msgspec
 
-from common.clock import Clock, rfc3339
+from common.clock import Clock, Rng, rfc3339
 from common.errors import Conflict, Expired, NotFound
 from common.objects.customresource import CustomResourceDefinition
 from master.api import registry
 from master.api.contract import Actor, Door, PatchObject, Ref, Role
 from master.api.crd import names, serving
+from master.api.crd.conversion import Asking
 from master.api.registry import Resource
+from master.api.webhooks import Caller
 from master.store.contract import Cause
 
 log = logging.getLogger(__name__)
@@ -30,9 +32,11 @@ ACTOR = Actor("system:apiextensions-apiserver", Role.DEFINITIONS, ("system:maste
 
 
 class Publisher:
-    def __init__(self, door: Door, clock: Clock) -> None:
+    def __init__(self, door: Door, clock: Clock, rng: Rng, *, caller: Caller | None = None) -> None:
+        """caller: asks conversion webhooks; without it none is asked."""
         self._door = door
         self._clock = clock
+        self._asking = Asking(door.views, rng, caller)
         self._served: dict[str, tuple[CustomResourceDefinition, list[Resource]]] = {}
 
     def publish(self) -> list[names.Verdict]:
@@ -40,7 +44,7 @@ class Publisher:
         verdicts = names.judge(self._door.views.list(CustomResourceDefinition, KEY), registry.RESOURCES)
         before = self._served
         self._served = {
-            verdict.definition.key: _served(verdict.definition, before.get(verdict.definition.key))
+            verdict.definition.key: _served(verdict.definition, before.get(verdict.definition.key), self._asking)
             for verdict in verdicts if verdict.accepted
         }  # fmt: skip
         old = [resource for _, resources in before.values() for resource in resources]
@@ -82,13 +86,13 @@ class Publisher:
 
 
 def _served(
-    definition: CustomResourceDefinition, before: tuple[CustomResourceDefinition, list[Resource]] | None
+    definition: CustomResourceDefinition, before: tuple[CustomResourceDefinition, list[Resource]] | None, asking: Asking
 ) -> tuple[CustomResourceDefinition, list[Resource]]:
     """The same resources as before as long as what they are made of is the same: a status is no reason to make them anew."""
     going = definition.metadata.deletion_timestamp is not None
     if before is not None and before[0].spec == definition.spec and (before[0].metadata.deletion_timestamp is not None) == going:
         return definition, before[1]
-    made = serving.resources(definition)
+    made = serving.resources(definition, asking)
     if going:
         kept = tuple(verb for verb in registry.DEFAULT_VERBS if verb != "create")
         made = [msgspec.structs.replace(resource, verbs=kept) for resource in made]

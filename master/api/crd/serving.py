@@ -15,24 +15,21 @@ from common.objects.customresource import CustomResourceDefinition, PrinterColum
 from master.api import schema, strict
 from master.api.contract import Document
 from master.api.crd import jsonpath, nodes, validation, values
+from master.api.crd.conversion import Asking, Conversion
 from master.api.kinds import rules
 from master.api.kinds.columns import AGE, NAME, Cell, Column, since
 from master.api.registry import ALL_BUT_STATUS, SCALE, STATUS, Resource, Scaling
 
 
-def resources(definition: CustomResourceDefinition) -> list[Resource]:
+def resources(definition: CustomResourceDefinition, asking: Asking) -> list[Resource]:
     """Those of the versions that are served. The stored version's comes first, also when it is not served itself."""
     stored = definition.storage
     others = [version for version in definition.spec.versions if version.served and version is not stored]
-    return [_resource(definition, version) for version in (stored, *others)]
+    conversion = Conversion(definition, asking) if len(definition.spec.versions) > 1 else None
+    return [_resource(definition, version, conversion) for version in (stored, *others)]
 
 
-def _renamed(group: str, version: str) -> Callable[[Document], Document]:
-    """Conversion by the strategy None: all that differs between versions is their name."""
-    return lambda document: {**document, "apiVersion": f"{group}/{version}"}
-
-
-def _resource(definition: CustomResourceDefinition, version: Version) -> Resource:
+def _resource(definition: CustomResourceDefinition, version: Version, conversion: Conversion | None) -> Resource:
     spec, names = definition.spec, definition.spec.names
     subresources = []
     if version.subresources.status is not None:
@@ -44,20 +41,16 @@ def _resource(definition: CustomResourceDefinition, version: Version) -> Resourc
         names.plural, names.kind, names.singular or names.kind.lower(), group=spec.group, version=version.name,
         namespaced=spec.scope == "Namespaced", short_names=names.short_names, categories=names.categories,
         subresources=tuple(subresources), columns=_columns(version.additional_printer_columns),
-        custom=custom, served=version.served, **_conversion(definition, version),
+        custom=custom, served=version.served, conversion=conversion, stored="" if version.storage else definition.key,
         default=custom.default, validate=custom.validate, prepare=custom.prepare,
-        fields=custom.fields if version.selectable_fields else None, spec_paths=ALL_BUT_STATUS,
+        fields=custom.fields if _can_select(definition, version) else None, spec_paths=ALL_BUT_STATUS,
         scaling=_scaling(version), conditional=True,
     )  # fmt: skip
 
 
-def _conversion(definition: CustomResourceDefinition, version: Version) -> dict[str, Any]:
-    if version.storage:
-        return {}
-    group = definition.spec.group
-    return {
-        "stored": definition.key, "to_stored": _renamed(group, definition.storage.name), "from_stored": _renamed(group, version.name),
-    }  # fmt: skip
+def _can_select(definition: CustomResourceDefinition, version: Version) -> bool:
+    """Selectors look at what is stored: where a webhook makes the versions, other versions' fields are not to be found in it."""
+    return bool(version.selectable_fields) and (version.storage or definition.spec.conversion.strategy == "None")
 
 
 class _Custom:

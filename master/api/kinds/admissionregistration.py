@@ -5,6 +5,7 @@ from __future__ import annotations
 from common.errors import FieldCause
 from master.api.contract import Document
 from master.api.kinds import rules
+from master.api.kinds import webhook as webhooks
 from master.api.kinds.columns import AGE, NAME, Column, at, plain
 
 SIDE_EFFECTS = ("None", "NoneOnDryRun")
@@ -56,9 +57,7 @@ def _default_webhook(webhook: Document) -> None:
     webhook.setdefault("namespaceSelector", {})
     webhook.setdefault("objectSelector", {})
     webhook.setdefault("timeoutSeconds", 10)
-    service = at(webhook, "clientConfig.service")
-    if service is not None:
-        service.setdefault("port", 443)
+    webhooks.default(webhook.get("clientConfig"))
     _default_match(webhook, "rules")
 
 
@@ -117,12 +116,7 @@ def _webhook(webhook: Document, place: str) -> list[FieldCause]:
     if not 1 <= seconds <= 30:
         why = "the timeout value must be between 1 and 30 seconds" if seconds > 30 else "the timeout value must be greater than zero"
         found.append(rules.invalid(f"{place}.timeoutSeconds", seconds, why))
-    if (config.get("url") is None) == (config.get("service") is None):
-        found.append(rules.required(f"{place}.clientConfig", "exactly one of url or service is required"))
-    url = config.get("url")
-    if url is not None and not url.startswith("https://"):
-        found.append(rules.invalid(f"{place}.clientConfig.url", url, "'https' is the only allowed URL scheme; desired format: "
-                                   "https://host[/path]"))  # fmt: skip
+    found += webhooks.validate(config, f"{place}.clientConfig")
     _rules(found, webhook.get("rules"), f"{place}.rules")
     return found
 

@@ -7,11 +7,13 @@ from typing import Any
 from common.errors import FieldCause
 from master.api.contract import Document
 from master.api.crd import jsonpath, structural
-from master.api.kinds import rules
+from master.api.kinds import rules, webhook
 from master.api.kinds.columns import NAME, Column
 
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 """The finalizer under which instances go before their definition."""
+REVIEWS = ("v1", "v1beta1")
+"""Versions of ConversionReview that are spoken."""
 COLUMN_TYPES = ("integer", "number", "string", "boolean", "date")
 COLUMNS = (
     NAME,
@@ -28,9 +30,7 @@ def default(document: Document) -> None:
         names.setdefault("listKind", f"{kind}List")
     conversion = spec.setdefault("conversion", {})
     conversion.setdefault("strategy", "None")
-    service = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
-    if service is not None:
-        service.setdefault("port", 443)
+    webhook.default((conversion.get("webhook") or {}).get("clientConfig"))
 
 
 def prepare(new: Document, old: Document | None) -> None:
@@ -45,8 +45,7 @@ def prepare(new: Document, old: Document | None) -> None:
 def validate(new: Document, old: Document | None) -> list[FieldCause]:
     spec = new["spec"]
     found = rules.metadata(new) + _names(new, spec) + _versions(spec)
-    if spec.get("conversion", {}).get("strategy") != "None":
-        found.append(rules.unsupported("spec.conversion.strategy", spec["conversion"]["strategy"], ("None",)))
+    found += _conversion(spec.get("conversion") or {})
     if spec.get("preserveUnknownFields"):
         found.append(rules.invalid("spec.preserveUnknownFields", True, "must be false or not be set"))
     if old is not None:
@@ -56,7 +55,38 @@ def validate(new: Document, old: Document | None) -> list[FieldCause]:
             found += rules.immutable("spec.scope", spec.get("scope"), before.get("scope"))
             found += rules.immutable("spec.names.kind", spec["names"].get("kind"), before["names"].get("kind"))
             found += rules.immutable("spec.names.plural", spec["names"].get("plural"), before["names"].get("plural"))
+        found += _stored_versions(spec, (new.get("status") or {}).get("storedVersions") or [])
     return found
+
+
+def _conversion(conversion: Document) -> list[FieldCause]:
+    strategy, asked, path = conversion.get("strategy"), conversion.get("webhook"), "spec.conversion"
+    found = rules.one_of(f"{path}.strategy", strategy, ("None", "Webhook"))
+    if strategy != "Webhook":
+        if asked is not None:
+            found.append(rules.forbidden(f"{path}.webhookClientConfig", "should not be set when strategy is not set to Webhook"))
+        return found
+    config, versions = (asked or {}).get("clientConfig"), (asked or {}).get("conversionReviewVersions") or []
+    if config is None:
+        found.append(rules.required(f"{path}.webhookClientConfig", "required when strategy is set to Webhook"))
+    else:
+        found += webhook.validate(config, f"{path}.webhookClientConfig")
+    path = f"{path}.conversionReviewVersions"
+    if not versions:
+        found.append(rules.required(path))
+    elif not set(versions) & set(REVIEWS):
+        found.append(rules.invalid(path, versions, f"must include at least one of {', '.join(REVIEWS)}"))
+    found += [rules.invalid(f"{path}[{i}]", one, "duplicate version") for i, one in enumerate(versions) if one in versions[:i]]
+    return found
+
+
+def _stored_versions(spec: Document, stored: list[str]) -> list[FieldCause]:
+    """A version in which objects may still stand stays."""
+    names = [version.get("name") for version in spec.get("versions") or ()]
+    return [
+        rules.invalid(f"status.storedVersions[{index}]", name, "must appear in spec.versions")
+        for index, name in enumerate(stored) if name not in names
+    ]  # fmt: skip
 
 
 def _names(new: Document, spec: Document) -> list[FieldCause]:
