@@ -4,8 +4,9 @@
     rule: self.name == oldSelf.name                a transition rule: judged on updates only, against what stood there
 
 Owns the semantics around the expression: scopes, transition rules, messages, reasons, and a budget. The language itself is a
-library's. Values enter it as their schema says: date-times as timestamps, numbers as doubles, and names of fields that CEL could
-not spell in Kubernetes' escaped form (`x__dash__y`). Functions that Kubernetes adds to the language are in `functions.py`.
+library's; what Kubernetes has beyond it is said in its terms (`dialect.py`), with functions of ours (`functions.py`). Values enter it
+as their schema says: date-times as timestamps, numbers as doubles, and names of fields that CEL could not spell in Kubernetes'
+escaped form (`x__dash__y`).
 
 Subtle: the library has no limit of its own, and the master has one event loop. So a rule whose comprehensions, nested as they
 are, could take more than BUDGET steps on the given value is refused without being run, in Kubernetes' words.
@@ -15,14 +16,11 @@ from __future__ import annotations
 
 import datetime
 import functools
-import re
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from common.errors import FieldCause
-from master.api.crd import values
+from master.api.crd import dialect, values
 from master.api.crd.values import Schema
 
 RULES = "x-kubernetes-validations"
@@ -30,11 +28,6 @@ BUDGET = 1_000_000
 """Steps of the innermost comprehension; about half a second."""
 MAX_RULE_CHARS = 16 * 1024
 
-_MACRO = re.compile(r"\.(all|exists|exists_one|map|filter)\s*$")
-_OLD = re.compile(r"\boldSelf\b")
-_RESERVED = frozenset(
-    "true false null in as break const continue else for function if import let loop package namespace return var void while".split()
-)
 REASONS = frozenset(("FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"))
 
 
@@ -47,11 +40,16 @@ def _cel() -> Any:
 
 
 @functools.lru_cache(maxsize=1024)
-def program(text: str) -> Any:
+def program(text: str, optional_old: bool = False) -> Any:
     """A compiled rule. Raises ValueError with the compiler's words."""
+    return compiled(text, None, optional_old=optional_old)
+
+
+def compiled(text: str, schema: Schema | None, *, optional_old: bool) -> Any:
+    """The same, looked at with the schema of `self`. Raises ValueError also for fields that it does not have."""
     if len(text) > MAX_RULE_CHARS:
         raise ValueError(f"the rule is longer than {MAX_RULE_CHARS} characters")
-    return _cel().compile(text)
+    return _cel().compile(dialect.translate(text, dialect.scope(schema, optional_old=optional_old)))
 
 
 def check(new: Any, schema: Schema, path: str, *, old: Any) -> Iterator[FieldCause]:
@@ -68,27 +66,39 @@ def check(new: Any, schema: Schema, path: str, *, old: Any) -> Iterator[FieldCau
         yield from check(part, child, values.join(path, key), old=values.counterpart(old, key, part, schema))
 
 
-class _Scope(msgspec.Struct, frozen=True):
-    """widest: the size of the largest list or map in the value."""
+class _Scope:
+    """What the rules of one value see. widest: the size of the largest list or map in the value."""
 
-    new: Any
-    old: Any
-    widest: int
+    def __init__(self, new: Any, old: Any, widest: int) -> None:
+        self.new = new
+        self.old = old
+        self.widest = widest
+        self._contexts: dict[bool, Any] = {}
+
+    def context(self, *, optional: bool) -> Any:
+        """The library's, one for all rules that see the past in the same form."""
+        if optional not in self._contexts:
+            self._contexts[optional] = _context(self, optional=optional)
+        return self._contexts[optional]
 
 
 def _judge(rule: dict[str, Any], scope: _Scope, path: str, schema: Schema) -> Iterator[FieldCause]:
     text, optional = rule["rule"], bool(rule.get("optionalOldSelf"))
-    transition = is_transition(text)
+    where = (path + rule["fieldPath"]).lstrip(".") if rule.get("fieldPath") else path
+    kind = schema.get("type", "object")
+    try:
+        transition, nested = is_transition(text), depth(text)
+    except ValueError as error:  # of a definition that was written when such rules were taken
+        yield _cause("", where, kind, f"rule evaluation error: {_words(error)}")
+        return
     if transition and scope.old is values.MISSING and not optional:
         return
-    where = path + rule["fieldPath"] if rule.get("fieldPath") else path
-    kind = schema.get("type", "object")
-    if scope.widest ** depth(text) > BUDGET:
+    if scope.widest**nested > BUDGET:
         yield _cause("", where, kind, "validation failed due to running out of cost budget, no further validation rules will be run")
         return
-    context = _context(scope, optional=optional)
+    context = scope.context(optional=optional)
     try:
-        fine = program(text).execute(context)
+        fine = program(text, optional).execute(context)
     except (RuntimeError, TypeError, ValueError, KeyError, IndexError, OverflowError, ArithmeticError) as error:
         yield _cause("", where, kind, f"rule evaluation error: {_words(error)}")
         return
@@ -96,8 +106,13 @@ def _judge(rule: dict[str, Any], scope: _Scope, path: str, schema: Schema) -> It
         yield _cause(rule.get("reason", ""), where, kind, _message(rule, context))
 
 
+@functools.lru_cache(maxsize=1024)
 def is_transition(text: str) -> bool:
-    return _OLD.search(text) is not None
+    """Does it compare with what stood there? Raises ValueError for a rule that cannot be read."""
+    return "oldSelf" in dialect.names_in(text)
+
+
+depth = functools.lru_cache(maxsize=1024)(dialect.depth)
 
 
 def _context(scope: _Scope, *, optional: bool) -> Any:
@@ -118,7 +133,7 @@ def _message(rule: dict[str, Any], context: Any) -> str:
     """The rule's own words; the message expression first, and the plain message where it fails."""
     if expression := rule.get("messageExpression"):
         try:
-            said = program(expression).execute(context)
+            said = program(expression, bool(rule.get("optionalOldSelf"))).execute(context)
         except (RuntimeError, TypeError, ValueError, KeyError, IndexError, OverflowError, ArithmeticError):
             said = ""
         if isinstance(said, str) and said.strip() and "\n" not in said:
@@ -151,7 +166,7 @@ def convert(value: Any, schema: Schema) -> Any:
     if isinstance(value, dict):
         known = {key: convert(part, child) for key, part, child in values.parts(value, schema) if part is not None or child.get("nullable")}
         if schema.get("properties") is not None:
-            known = {escape(key): part for key, part in known.items()}
+            known = {dialect.escape(key): part for key, part in known.items()}
         elif schema.get(values.PRESERVE) or schema.get("additionalProperties") is True:
             return value
         return known | {key: value[key] for key in values.OF_EVERY_OBJECT - known.keys() if key in value and _whole(value)}
@@ -176,15 +191,6 @@ def _typed(text: str, form: str) -> Any:
     return text
 
 
-def escape(name: str) -> str:
-    """A field's name as CEL can spell it."""
-    if name in _RESERVED:
-        return f"__{name}__"
-    for plain, escaped in (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__")):
-        name = name.replace(plain, escaped)
-    return name
-
-
 # ------------------------------------------------------------------------ budget
 
 
@@ -194,18 +200,3 @@ def widest(value: Any) -> int:
         members = value.values() if isinstance(value, dict) else value
         return max([len(value), *(widest(part) for part in members if isinstance(part, (dict, list, str)))])
     return len(value) // 100 if isinstance(value, str) else 1
-
-
-@functools.lru_cache(maxsize=1024)
-def depth(text: str) -> int:
-    """How deep comprehensions (`all`, `exists`, `map`, …) are nested in a rule."""
-    plain = re.sub(r"""r?("(\\.|[^"\\])*"|'(\\.|[^'\\])*')""", '""', text)
-    stack: list[bool] = []
-    deepest = 0
-    for at, letter in enumerate(plain):
-        if letter in "([{":
-            stack.append(letter == "(" and _MACRO.search(plain[:at]) is not None)
-            deepest = max(deepest, sum(stack))
-        elif letter in ")]}" and stack:
-            stack.pop()
-    return deepest

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.errors import FieldCause
-from master.api.crd import rules, validation, values
+from master.api.crd import rule_checks, rules, validation, values
 from master.api.crd.values import Schema
 from master.api.kinds.rules import forbidden, invalid, one_of, required
 
@@ -35,12 +35,13 @@ def check(schema: Schema, path: str) -> list[FieldCause]:
     return list(_node(schema, path, depth=0)) or list(_defaults(schema, path))
 
 
-def _node(schema: Schema, path: str, *, depth: int) -> Iterator[FieldCause]:
+def _node(schema: Schema, path: str, *, depth: int, untraceable: str = "") -> Iterator[FieldCause]:
+    """untraceable: the path from which on nobody can tell what a value was before."""
     if depth > MAX_DEPTH:
         yield forbidden(path, f"the schema is nested more than {MAX_DEPTH} levels deep")
         return
     yield from _shape(schema, path)
-    yield from _expressions(schema, path)
+    yield from _expressions(schema, path, untraceable=untraceable)
     yield from _lists(schema, path)
     yield from _bounds(schema, path)
     for name in JUNCTORS:
@@ -52,7 +53,8 @@ def _node(schema: Schema, path: str, *, depth: int) -> Iterator[FieldCause]:
         where = f"{path}.{key}"
         if not child.get("type") and not child.get(values.INT_OR_STRING) and not child.get(values.PRESERVE):
             yield required(f"{where}.type", f"must not be empty for specified {kind}")
-        yield from _node(child, where, depth=depth + 1)
+        lost = key == "items" and schema.get("x-kubernetes-list-type") != "map"
+        yield from _node(child, where, depth=depth + 1, untraceable=untraceable or (where if lost else ""))
 
 
 def _children(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
@@ -89,7 +91,7 @@ def _shape(schema: Schema, path: str) -> Iterator[FieldCause]:
         yield invalid(f"{path}.{values.PRESERVE}", False, "must be true or undefined")
 
 
-def _expressions(schema: Schema, path: str) -> Iterator[FieldCause]:
+def _expressions(schema: Schema, path: str, *, untraceable: str = "") -> Iterator[FieldCause]:
     """Patterns and rules that do not compile."""
     if text := schema.get("pattern"):
         try:
@@ -97,20 +99,7 @@ def _expressions(schema: Schema, path: str) -> Iterator[FieldCause]:
         except ValueError as error:
             yield invalid(f"{path}.pattern", text, f"must be a valid regular expression, but isn't: {error}")
     for index, rule in enumerate(schema.get(rules.RULES) or ()):
-        where = f"{path}.{rules.RULES}[{index}]"
-        for name in ("rule", "messageExpression"):
-            text = rule.get(name, "")
-            if name == "rule" and not text.strip():
-                yield required(f"{where}.rule", "rule is not specified")
-            elif text:
-                try:
-                    rules.program(text)
-                except ValueError as error:
-                    yield invalid(f"{where}.{name}", text, f"compilation failed: {error}")
-        if rule.get("optionalOldSelf") and not rules.is_transition(rule.get("rule", "")):
-            yield invalid(f"{where}.optionalOldSelf", True, "may not be set if oldSelf is not used in rule")
-        if "reason" in rule:
-            yield from one_of(f"{where}.reason", rule["reason"], rules.REASONS)
+        yield from rule_checks.check(rule, schema, f"{path}.{rules.RULES}[{index}]", untraceable=untraceable)
 
 
 def _lists(schema: Schema, path: str) -> Iterator[FieldCause]:
