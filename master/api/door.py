@@ -20,6 +20,7 @@ from common.clock import Clock, Rng
 from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
 from common.objects import selectors
 from master.api import applying, computed, documents, faults, leases, proposals, subresources, versions, why
+from master.api.access import node_restriction
 from master.api.access.authorizer import Authorizer
 from master.api.access.escalation import Escalation
 from master.api.access.reviews import Reviews
@@ -95,11 +96,11 @@ class ApiDoor:
         self._leases = leases
         self._computed = computed
         self._reader = Reader(store, clock, settings)
-        self._authorizer = Authorizer(store)
+        self._authorizer = Authorizer(store, self.views)
         self._reviews = Reviews(self._authorizer, self.authority)
         self._token_desk = TokenDesk(self.authority, self.views) if self.authority is not None else None
-        escalation = Escalation(self._authorizer)
-        self._writer = Writer(store, self.views, clock, rng=rng, settings=settings, check=escalation.check)
+        checks = (Escalation(self._authorizer).check, node_restriction.check)
+        self._writer = Writer(store, self.views, clock, rng=rng, settings=settings, checks=checks)
         self._remover = Remover(store, clock, settings)
         self._evictor = Evictor(self.views, self._writer, self._remover, clock)
         self._recorder = Recorder(store, self.views, clock, rng=rng, settings=settings)
@@ -108,14 +109,14 @@ class ApiDoor:
         """Raises Forbidden."""
         self._authorizer.check(actor, access)
 
-    def _enter(self, actor: Actor, verb: str, ref: Ref, subresource: str = "") -> Resource:
+    def _enter(self, actor: Actor, verb: str, ref: Ref, subresource: str = "", *, fields: str = "") -> Resource:
         """The resource, once it is known that `actor` may."""
         resource = self.catalog.by_key(ref.resource)
         if resource is None or (subresource and resource.subresource(subresource) is None):
             raise faults.no_resource()
         # A namespace is in itself: rights in it cover the Namespace object.
         namespace = ref.name if ref.resource == "namespaces" else ref.namespace
-        self._authorizer.check(actor, Access(verb, resource.group, resource.plural, subresource, namespace, ref.name))
+        self._authorizer.check(actor, Access(verb, resource.group, resource.plural, subresource, namespace, ref.name, fields=fields))
         if not subresource and verb not in resource.verbs:
             raise faults.not_allowed()
         if verb in ("create", "update", "patch", "delete") and _is_node_lease(self._leases, ref):
@@ -160,7 +161,7 @@ class ApiDoor:
         self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(), limit: int = 0,
         continue_: str = "", revision: int | None = None, exact: bool = False,
     ) -> Page:  # fmt: skip
-        known = self._enter(actor, "list", Ref(resource, _only_name(selection), namespace))
+        known = self._enter(actor, "list", Ref(resource, _only_name(selection), namespace), fields=selection.fields)
         if resource in self._computed:
             return computed.page(self._computed[resource].list(self.views, namespace), known, selection, revision=self.views.revision)
         ask = Ask(limit=max(limit, 0), continue_=continue_, revision=revision, exact=exact)
@@ -175,7 +176,7 @@ class ApiDoor:
         self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(),
         after: int | None = None, bookmarks: bool = False, initial: bool = False, timeout_s: float | None = None,
     ) -> AsyncIterator[Sequence[WatchEvent]]:  # fmt: skip
-        known = self._enter(actor, "watch", Ref(resource, _only_name(selection), namespace))
+        known = self._enter(actor, "watch", Ref(resource, _only_name(selection), namespace), fields=selection.fields)
         events = self._reader.watch(
             known, namespace, selection, after=after, bookmarks=bookmarks, initial=initial, timeout_s=timeout_s
         )
@@ -199,6 +200,7 @@ class ApiDoor:
         self._enter(actor, "create", account, "token")
         if self._token_desk is None:
             raise NotFound("this master issues no tokens: it has no key to sign them with")
+        node_restriction.check_token(actor, account, document, self.views)
         return self._token_desk.request(account, document, options)
 
     async def update(

@@ -66,11 +66,11 @@ class Target(msgspec.Struct, frozen=True):
 
 class Writer:
     def __init__(
-        self, store: Store, views: Views, clock: Clock, *, rng: Rng, settings: DoorSettings, check: Check
+        self, store: Store, views: Views, clock: Clock, *, rng: Rng, settings: DoorSettings, checks: Sequence[Check]
     ) -> None:
-        """check: whether the actor may write the new object over the old one (None: there is none); raises when it may not."""
+        """checks: whether the actor may write the new object over the old one (None: there is none); each raises when it may not."""
         self._store = store
-        self._check_grant = check
+        self._checks = checks
         self._views = views
         self._clock = clock
         self._rng = rng
@@ -136,7 +136,6 @@ class Writer:
         documents.finish(new, None, resource)
         self._track(target, None, new, given=given)
         self._check_writer(target, None, new)
-        self._check_grant(target.actor, resource, new, None)
         return new
 
     # ---------------------------------------------------------------- change
@@ -201,7 +200,6 @@ class Writer:
         if target.subresource == "binding":
             _keep_generation(new, old)
         self._check_writer(target, old, new)
-        self._check_grant(target.actor, resource, new, old)
         return new
 
     # ----------------------------------------------------------------- steps
@@ -264,6 +262,8 @@ class Writer:
 
     def _check_writer(self, target: Target, old: Document | None, new: Document) -> None:
         actor, resource = target.actor, target.resource
+        for check in self._checks:
+            check(actor, resource, new, old)
         offending = writers.check(actor.role, resource.stored_key, target.subresource, old=old, new=new)
         if not offending:
             return

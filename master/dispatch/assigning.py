@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from common.aio.workqueue import WorkQueue
 from common.errors import NotFound
 from common.wire import messages
+from master.api import pod_references
 from master.api.contract import Door, Ref
 from master.dispatch import assignments
 from master.dispatch.assignments import ConfigRef, Held, HeldConfig
@@ -93,7 +94,7 @@ class Assigner:
 
     def _config(self, ref: ConfigRef) -> HeldConfig:
         try:
-            stored = self._door.get(ACTOR, Ref(assignments.CONFIG_KINDS[ref.kind], ref.name, ref.namespace))
+            stored = self._door.get(ACTOR, Ref(pod_references.RESOURCES[ref.kind], ref.name, ref.namespace))
         except NotFound:
             return HeldConfig()
         return HeldConfig(stored.revision, stored.json())

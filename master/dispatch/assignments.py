@@ -16,18 +16,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from common.objects import meta
-from common.objects import pod as pods
 from common.wire import messages
 from master.api.contract import Stored
-
-CONFIG_KINDS = {"ConfigMap": "configmaps", "Secret": "secrets"}
-
-
-class ConfigRef(msgspec.Struct, frozen=True, order=True):
-    kind: str
-    namespace: str
-    name: str
+from master.api.pod_references import ConfigRef, NamingPod, configs_named
 
 
 class HeldPod(msgspec.Struct, frozen=True):
@@ -76,15 +67,6 @@ class Sent(msgspec.Struct, frozen=True):
     synced: bool = False
 
 
-class _AssignedSpec(pods.PodSpec):
-    image_pull_secrets: tuple[dict, ...] = ()
-
-
-class _AssignedPod(meta.View):
-    metadata: meta.Meta
-    spec: _AssignedSpec = _AssignedSpec()
-
-
 class _Parts(msgspec.Struct):
     """The pieces that an agent acts on, undecoded."""
 
@@ -93,7 +75,7 @@ class _Parts(msgspec.Struct):
 
 
 _parts = msgspec.json.Decoder(_Parts)
-_assigned = msgspec.json.Decoder(_AssignedPod)
+_assigned = msgspec.json.Decoder(NamingPod)
 
 
 def held_pod(stored: Stored) -> HeldPod:
@@ -104,34 +86,6 @@ def held_pod(stored: Stored) -> HeldPod:
         uid=pod.metadata.uid, node=pod.spec.node_name, namespace=pod.metadata.namespace, name=pod.metadata.name, stored=stored,
         digest=digest, deleting=pod.metadata.deletion_timestamp is not None, configs=configs_named(pod),
     )  # fmt: skip
-
-
-def configs_named(pod: _AssignedPod) -> tuple[ConfigRef, ...]:
-    """Every ConfigMap and Secret that the pod's environment, volumes and image pulls name, in order."""
-    found: dict[ConfigRef, None] = {}
-
-    def name(kind: str, reference: object, field: str = "name") -> None:
-        named = reference.get(field) if isinstance(reference, dict) else None
-        if isinstance(named, str) and named:
-            found[ConfigRef(kind, pod.metadata.namespace, named)] = None
-
-    for container in (*pod.spec.init_containers, *pod.spec.containers):
-        for variable in container.env:
-            if variable.value_from is not None:
-                name("ConfigMap", variable.value_from.config_map_key_ref)
-                name("Secret", variable.value_from.secret_key_ref)
-        for source in container.env_from:
-            name("ConfigMap", source.config_map_ref)
-            name("Secret", source.secret_ref)
-    for volume in pod.spec.volumes:
-        name("ConfigMap", volume.get("configMap"))
-        name("Secret", volume.get("secret"), "secretName")
-        for projection in (volume.get("projected") or {}).get("sources") or ():
-            name("ConfigMap", projection.get("configMap"))
-            name("Secret", projection.get("secret"))
-    for pull in pod.spec.image_pull_secrets:
-        name("Secret", pull)
-    return tuple(sorted(found))
 
 
 def plan(epoch: int, held: Held, sent: Sent) -> tuple[list[messages.Message], Sent]:

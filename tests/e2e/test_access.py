@@ -28,10 +28,16 @@ As = Callable[[str], Kubectl]
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kmaster]:
     with running(tmp_path_factory.mktemp("access")) as started:
-        for name, *groups in (("alice",), ("bob", "--group", "dev"), ("carol", "--group", "ops", "--group", "dev")):
-            kctl(started, "user", "create", name, *groups, "--expires", "1h", "--out", str(started.folder / f"{name}.kubeconfig"))
+        for name, *groups in (("alice",), ("bob", "--group", "dev"), ("carol", "--group", "ops", "--group", "dev"),
+                              ("system:node:n1", "--group", "system:nodes")):  # fmt: skip
+            kctl(started, "user", "create", name, *groups, "--expires", "1h", "--out", str(kubeconfig_of(started, name)))
         yield started
         assert started.stop() == 0
+
+
+def kubeconfig_of(master: Kmaster, user: str) -> Path:
+    """A colon would make two files of it."""
+    return master.folder / f"{user.replace(':', '-')}.kubeconfig"
 
 
 def kctl(master: Kmaster, *args: str) -> str:
@@ -50,7 +56,7 @@ def acting(request: pytest.FixtureRequest, master: Kmaster, tmp_path: Path) -> A
     def kubectl(user: str) -> Kubectl:
         tool = Kubectl(binary(version), master, namespace=namespace, home=tmp_path)
         if user != "admin":
-            tool._env["KUBECONFIG"] = str(master.folder / f"{user}.kubeconfig")
+            tool._env["KUBECONFIG"] = str(kubeconfig_of(master, user))
         return tool
 
     kubectl("admin").run("create", "namespace", namespace)
@@ -127,6 +133,26 @@ def test_a_token_is_a_service_account_until_that_is_gone(acting: As) -> None:
     assert "Unauthorized" in robot.fails("get", "pods") or "logged in" in robot.fails("get", "pods")
     admin("create", "serviceaccount", "robot")
     assert robot.run("get", "pods").returncode == 1, "a namesake is not the one that the token was made for"
+
+
+def test_a_node_reads_what_its_pods_name(acting: As) -> None:
+    admin, node = acting("admin"), acting("system:node:n1")
+    here = admin.namespace
+    container = {"name": "main", "image": "busybox:1.36", "envFrom": [{"secretRef": {"name": "mine"}}]}
+    document = {
+        "kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p"}, "spec": {"nodeName": "n1", "containers": [container]},
+    }  # fmt: skip
+    for name in ("mine", "other"):
+        admin("create", "secret", "generic", name, "--from-literal=a=b")
+    assert "no relationship found between node 'n1' and this object" in node.fails("get", "secret", "mine")
+    admin("create", "-f", "-", stdin=json.dumps(document))
+    assert node("get", "secret", "mine", "-o", "jsonpath={.data.a}") == "Yg=="
+    assert "no relationship found between node 'n1' and this object" in node.fails("get", "secret", "other")
+    assert f"{here} p " in " ".join(node("get", "pods", "-A", "--field-selector=spec.nodeName=n1").split())
+    assert "can only list/watch pods with spec.nodeName field selector" in node.fails("get", "pods")
+    assert "node 'n1' cannot read 'n2', only its own Node object" in node.fails("get", "node", "n2")
+    node("delete", "pod", "p", "--force", "--grace-period=0")
+    assert "no relationship found" in node.fails("get", "secret", "mine")
 
 
 def test_a_pod_names_an_account_that_exists(acting: As) -> None:

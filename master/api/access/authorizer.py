@@ -4,6 +4,7 @@ Roles and bindings are read from the store's watch into a `RuleIndex`, and caugh
 in memory, so that a right that was given or taken holds from the very next request, and nothing has to be started first.
 
     actor ─► group system:masters? ─► yes
+         ├─► a node, and what is its own? ─► yes (`nodes.py`)
          └─► its rules, everywhere and in the namespace ─► the first that allows the request
 
 There are no denying rules: what no rule allows is refused.
@@ -15,8 +16,9 @@ from common.errors import Expired, Forbidden
 from common.objects.access import PolicyRule
 from master.api.access import index, rules
 from master.api.access.index import Holding, RuleIndex
+from master.api.access.nodes import NodeAuthorizer
 from master.api.access.rules import Access
-from master.api.contract import Actor
+from master.api.contract import Actor, Views
 from master.store.contract import Store, Watch
 
 MASTERS = "system:masters"
@@ -25,8 +27,9 @@ MASTERS = "system:masters"
 class Authorizer:
     """Over an open store. Plain calls; used from the loop's thread only."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, views: Views) -> None:
         self._store = store
+        self._nodes = NodeAuthorizer(views)
         self._index = RuleIndex()
         self._watches: list[Watch] = []
         self._seen = -1
@@ -44,12 +47,15 @@ class Authorizer:
         return (True, "") if MASTERS in actor.groups else self._decide(actor, access)
 
     def _decide(self, actor: Actor, access: Access) -> tuple[bool, str]:
+        is_own, stranger = self._nodes.decide(actor, access)
+        if is_own:
+            return True, ""
         holding = self._holding(actor, access.namespace)
         for granted in holding.granted:
             for rule in granted.rules:
                 if rules.allows(rule, access):
                     return True, f"RBAC: allowed by {granted.source}"
-        return False, _problems(holding)
+        return False, stranger or _problems(holding)
 
     def rules_of(self, actor: Actor, namespace: str) -> tuple[list[PolicyRule], str]:
         """All rules of the caller in a namespace, and the problems with its roles. Masters have the rules that they are bound to."""

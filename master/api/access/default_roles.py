@@ -140,11 +140,16 @@ PEOPLE: tuple[Default, ...] = (
         "system:monitoring", (at("get", "/healthz /healthz/* /livez /livez/* /metrics /readyz /readyz/*"),),
         groups=("system:monitoring",),
     ),
-    Default(
+    Default(  # bound to nobody: it says what the node authorizer may allow, of which each node reaches its own (`nodes.py`)
         "system:node",
         (on("get list watch create patch update", "", "nodes"), on("patch update", "", "nodes/status pods/status"),
-         on("get list watch delete", "", "pods"), EVENTS),
-        groups=("system:nodes",),
+         on("get list watch delete", "", "pods"), on("create", "", "pods/eviction serviceaccounts/token"),
+         on(READ, "", "configmaps secrets services"), on("get", "", "persistentvolumeclaims persistentvolumes"),
+         on(READ, "coordination.k8s.io", "leases"), on(READ, "storage.k8s.io", "csidrivers"), on(READ, "node.k8s.io", "runtimeclasses"),
+         on("get create patch update delete", "storage.k8s.io", "csinodes"),
+         on("create get list watch", "certificates.k8s.io", "certificatesigningrequests"),
+         on("create", "authentication.k8s.io", "tokenreviews"),
+         on("create", "authorization.k8s.io", "subjectaccessreviews localsubjectaccessreviews"), EVENTS),
     ),
     Default("system:kube-controller-manager", (on(READ, "*", "*"),), users=("system:kube-controller-manager",)),
 )  # fmt: skip

@@ -25,7 +25,7 @@ ALL = "*"
 
 class Access(msgspec.Struct, frozen=True):
     """One request: verb as Kubernetes has it (get, list, watch, create, update, patch, delete, deletecollection, impersonate, bind…),
-    on a resource, or on a path that is no resource's."""
+    on a resource, or on a path that is no resource's. fields: the field selector of a list or a watch."""
 
     verb: str
     group: str = ""
@@ -34,6 +34,7 @@ class Access(msgspec.Struct, frozen=True):
     namespace: str = ""
     name: str = ""
     path: str = ""
+    fields: str = ""
 
     @property
     def combined(self) -> str:

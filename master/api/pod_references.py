@@ -1,0 +1,76 @@
+"""What a pod names: ConfigMaps, Secrets and claims. Pure.
+
+Two ask: dispatch, which sends a node the ConfigMaps and Secrets of its pods and no others, and the node authorizer, which lets a node read
+those that its pods name and no others. So there is one answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from common.objects import meta
+from common.objects import pod as pods
+
+RESOURCES = {"ConfigMap": "configmaps", "Secret": "secrets", "PersistentVolumeClaim": "persistentvolumeclaims"}
+
+
+class ConfigRef(msgspec.Struct, frozen=True, order=True):
+    kind: str
+    namespace: str
+    name: str
+
+
+class _NamingSpec(pods.PodSpec):
+    image_pull_secrets: tuple[dict, ...] = ()
+
+
+class NamingPod(meta.View):
+    """A pod with all that names something."""
+
+    metadata: meta.Meta
+    spec: _NamingSpec = _NamingSpec()
+
+
+def configs_named(pod: NamingPod) -> tuple[ConfigRef, ...]:
+    """Every ConfigMap and Secret that the pod's environment, volumes and image pulls name, in order."""
+    namespace = pod.metadata.namespace
+    return tuple(sorted({ConfigRef(kind, namespace, name): None for kind, name in _configs(pod)}))
+
+
+def claims_named(pod: NamingPod) -> frozenset[str]:
+    """The names of its PersistentVolumeClaims; an ephemeral volume's claim is named after both."""
+    found = [_name(volume.get("persistentVolumeClaim"), "claimName") for volume in pod.spec.volumes]
+    found += [f"{pod.metadata.name}-{volume.get('name', '')}" for volume in pod.spec.volumes if volume.get("ephemeral") is not None]
+    return frozenset(found) - {""}
+
+
+def _name(reference: object, field: str = "name") -> str:
+    named = reference.get(field) if isinstance(reference, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def _configs(pod: NamingPod) -> Iterator[tuple[str, str]]:
+    for kind, name in _references(pod):
+        if name:
+            yield kind, name
+
+
+def _references(pod: NamingPod) -> Iterator[tuple[str, str]]:
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
+        for variable in container.env:
+            if variable.value_from is not None:
+                yield "ConfigMap", _name(variable.value_from.config_map_key_ref)
+                yield "Secret", _name(variable.value_from.secret_key_ref)
+        for source in container.env_from:
+            yield "ConfigMap", _name(source.config_map_ref)
+            yield "Secret", _name(source.secret_ref)
+    for volume in pod.spec.volumes:
+        yield "ConfigMap", _name(volume.get("configMap"))
+        yield "Secret", _name(volume.get("secret"), "secretName")
+        for projection in (volume.get("projected") or {}).get("sources") or ():
+            yield "ConfigMap", _name(projection.get("configMap"))
+            yield "Secret", _name(projection.get("secret"))
+    for pull in pod.spec.image_pull_secrets:
+        yield "Secret", _name(pull)
