@@ -1,4 +1,4 @@
-"""`kctl user`: credentials for people. create.
+"""`kctl user`: credentials for people. create, revoke.
 
 There is no list of users: a certificate says a name and groups, and roles say what they may (`kubectl create rolebinding`).
 """
@@ -26,7 +26,7 @@ def user() -> None:
 @click.option("--out", type=click.Path(dir_okay=False), default=None, metavar="FILE", help="Write it there, for its owner alone.")
 @connected
 async def create(client: Client, name: str, groups: tuple[str, ...], expires: int, out: str | None) -> None:
-    """Make a client certificate for NAME, and print a kubeconfig with it. It cannot be taken back before it expires."""
+    """Make a client certificate for NAME, and print a kubeconfig with it."""
     made = await client.call("user-create", name=name, groups=list(groups), ttl_s=expires)
     if out is None:
         click.echo(made["kubeconfig"], nl=False)
@@ -39,3 +39,12 @@ async def create(client: Client, name: str, groups: tuple[str, ...], expires: in
     except OSError as error:
         raise click.ClickException(f"cannot write {path}: {error.strerror}") from None
     click.echo(f"user/{name} can use {path} until {made['expires']}", err=True)
+
+
+@user.command()
+@click.argument("name")
+@connected
+async def revoke(client: Client, name: str) -> None:
+    """Refuse all certificates that were made for NAME up to now, whoever made them. New ones can be made."""
+    done = await client.call("user-revoke", name=name)
+    click.echo(f"user/{name}: certificates made until {done['since']} are refused", err=True)

@@ -24,12 +24,13 @@ from pathlib import Path
 import msgspec
 import yaml
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from common.errors import Unavailable
+from common.errors import Invalid, Unavailable
 from common.wire import keys
 
 CA_DAYS = 3650
@@ -116,7 +117,7 @@ def _name(common: str, organizations: Sequence[str] = ()) -> x509.Name:
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _begun(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, *, now: float, ends: float) -> x509.CertificateBuilder:
+def _begun(subject: x509.Name, issuer: x509.Name, public: CertificatePublicKeyTypes, *, now: float, ends: float) -> x509.CertificateBuilder:
     start = datetime.fromtimestamp(now, UTC) - SKEW
     return (
         x509.CertificateBuilder()
@@ -149,19 +150,25 @@ def make_ca(cluster: str, *, now: float) -> Pair:
     return Pair(certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key))
 
 
+def _certified(ca: Pair, begun: x509.CertificateBuilder, purpose: x509.ObjectIdentifier) -> x509.CertificateBuilder:
+    """With what every leaf has."""
+    return (
+        begun.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(ca=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(_private(ca).public_key()), critical=False)
+    )
+
+
 def _issue(
     ca: Pair, subject: x509.Name, *, now: float, purpose: x509.ObjectIdentifier, names: Sequence[str] = (), ends: float = 0.0
 ) -> Pair:
     """ends: wall-clock seconds; 0: after LEAF_DAYS."""
     authority = x509.load_pem_x509_certificate(ca.certificate)
     key = ec.generate_private_key(ec.SECP256R1())
-    begun = (
-        _begun(subject, authority.subject, key.public_key(), now=now, ends=ends or now + LEAF_DAYS * DAY_S)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(ca=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(_private(ca).public_key()), critical=False)
-    )
+    begun = _certified(
+        ca, _begun(subject, authority.subject, key.public_key(), now=now, ends=ends or now + LEAF_DAYS * DAY_S), purpose
+    )  # fmt: skip
     if names:
         begun = begun.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
     certificate = begun.sign(_private(ca), hashes.SHA256())
@@ -182,6 +189,25 @@ def make_server(ca: Pair, names: Sequence[str], *, now: float) -> Pair:
 def make_client(ca: Pair, name: str, groups: Sequence[str], *, now: float, ends: float = 0.0) -> Pair:
     """A client certificate: `name` is the user, `groups` its groups. ends: wall-clock seconds; 0: after LEAF_DAYS."""
     return _issue(ca, _name(name, groups), now=now, purpose=ExtendedKeyUsageOID.CLIENT_AUTH, ends=ends)
+
+
+def sign_client(ca: Pair, request: bytes, now: float, ends: float) -> bytes:
+    """The client certificate (PEM) that a request (PEM) asks for, until `ends` or the CA's own end. Subject and alternative names are the
+    request's, all else is ours. Raises Invalid."""
+    try:
+        asked = x509.load_pem_x509_csr(request)
+        if not asked.is_signature_valid:
+            raise ValueError("its signature is not by its key")
+        authority = x509.load_pem_x509_certificate(ca.certificate)
+        last = min(ends, authority.not_valid_after_utc.timestamp())
+        begun = _begun(asked.subject, authority.subject, asked.public_key(), now=now, ends=last)
+        begun = _certified(ca, begun, ExtendedKeyUsageOID.CLIENT_AUTH)
+        for extension in asked.extensions:
+            if isinstance(extension.value, x509.SubjectAlternativeName):
+                begun = begun.add_extension(extension.value, critical=extension.critical)
+        return begun.sign(_private(ca), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise Invalid(f"the certificate request cannot be signed: {error}") from None
 
 
 def needs_renewal(pair: Pair, ca: Pair, *, now: float, names: Sequence[str] = ()) -> str:

@@ -18,6 +18,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -41,6 +42,7 @@ from master.api.metrics import Source
 from master.api.settings import DoorSettings
 from master.api.usage import UsageBoard
 from master.api.webhooks import Caller
+from master.controllers.certificates import Sign
 from master.controllers.registry import Controllers
 from master.controllers.settings import ControllerSettings
 from master.dispatch import dispatch
@@ -67,7 +69,8 @@ DISRUPTION_HEARTBEATS = 1.25
 
 class World(msgspec.Struct, frozen=True):
     """What a master is composed over. store: open. ring: what the control and stream listeners ask for admission.
-    token_key: signs ServiceAccounts' tokens (PEM); none, no tokens. webhooks: asks them; none, they are not asked."""
+    token_key: signs ServiceAccounts' tokens (PEM); none, no tokens. webhooks: asks them; none, they are not asked.
+    sign: by the cluster's CA; none, no certificates are issued."""
 
     store: Store
     clock: Clock
@@ -77,6 +80,7 @@ class World(msgspec.Struct, frozen=True):
     ring: KeyRing
     token_key: bytes = b""
     webhooks: Caller | None = None
+    sign: Sign | None = None
 
 
 class Master:
@@ -146,6 +150,7 @@ async def compose(world: World, settings: Settings) -> Master:
                 pod_cidr=settings.pod_cidr, node_mask=settings.node_mask,
                 disruption_window_s=settings.heartbeat_s * DISRUPTION_HEARTBEATS,
             ),
+            sign=world.sign,
         ),
         scheduler=Scheduler(door, world.clock, world.rng),
         dispatch=dispatch.Dispatch(
@@ -233,8 +238,9 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
         webhooks = HttpsCaller()
         stack.push_async_callback(webhooks.close)
         world = World(
-            store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring, token_key=certificates.tokens, webhooks=webhooks
-        )
+            store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring, token_key=certificates.tokens,
+            webhooks=webhooks, sign=partial(pki.sign_client, certificates.ca),
+        )  # fmt: skip
         master = await compose(world, settings)
         front = _front(settings, certificates, world=world, master=master, store=store)
         try:

@@ -2,7 +2,7 @@
 
 Owns nothing: the master's CA signs (`pki.py`), and nothing is kept, as there is no list of users; a name and groups mean what roles make
 of them. Who has credentials made for somebody could as well act as him, so it takes the same rights (`impersonate`), which the caller of
-`create` has checked. A certificate cannot be taken back: it ends, or the roles bound to its name and groups do.
+`create` has checked. How a certificate is taken back is `access/revocation.py`'s business.
 """
 
 from __future__ import annotations

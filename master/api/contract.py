@@ -47,6 +47,7 @@ class Role(enum.Enum):
     DISRUPTION = "disruption-controller"
     CLUSTER_ROLE_AGGREGATION = "clusterrole-aggregation-controller"
     APISERVICE = "apiservice-registration-controller"
+    CERTIFICATES = "certificate-controller"
 
     @property
     def user(self) -> str:

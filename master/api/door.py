@@ -25,6 +25,7 @@ from master.api.access.authorizer import Authorizer
 from master.api.access.escalation import Escalation
 from master.api.access.reviews import Reviews
 from master.api.access.rules import Access
+from master.api.access.signers import Signers
 from master.api.access.token_request import TokenDesk
 from master.api.access.tokens import TokenAuthority
 from master.api.catalog import Catalog
@@ -99,7 +100,7 @@ class ApiDoor:
         self._authorizer = Authorizer(store, self.views)
         self._reviews = Reviews(self._authorizer, self.authority)
         self._token_desk = TokenDesk(self.authority, self.views) if self.authority is not None else None
-        checks = (Escalation(self._authorizer).check, node_restriction.check)
+        checks = (Escalation(self._authorizer).check, node_restriction.check, Signers(self._authorizer).check)
         self._writer = Writer(store, self.views, clock, rng=rng, settings=settings, checks=checks)
         self._remover = Remover(store, clock, settings)
         self._evictor = Evictor(self.views, self._writer, self._remover, clock)

@@ -77,6 +77,9 @@ GRANTS: tuple[Grant, ...] = (
     Grant(Role.SERVICE_ACCOUNT, "serviceaccounts", create=True),
     Grant(Role.SERVICE_ACCOUNT, "configmaps", ("data[ca.crt]",), create=True),
     Grant(Role.APISERVICE, "apiservices.apiregistration.k8s.io", ("status.*",), create=True, delete=True),
+    Grant(
+        Role.CERTIFICATES, "certificatesigningrequests.certificates.k8s.io", ("status.certificate", "status.conditions[Failed]"),
+    ),
     Grant(Role.CLUSTER_ROLE_AGGREGATION, "clusterroles.rbac.authorization.k8s.io", ("rules",)),
 )  # fmt: skip
 

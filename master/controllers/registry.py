@@ -8,16 +8,18 @@ from common.clock import Clock
 from master.api.contract import Door
 from master.api.metrics import Family
 from master.controllers import (
-    apiservice, clusterrole_aggregation, definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle, pod_gc,
-    replicaset, service_account, taint_eviction,
+    apiservice, certificates, clusterrole_aggregation, definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle,
+    pod_gc, replicaset, service_account, taint_eviction,
 )  # fmt: skip
 from master.controllers.controller import Controller
 from master.controllers.loop import Loop
 from master.controllers.settings import ControllerSettings
 
 
-def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
+def controllers(settings: ControllerSettings, sign: certificates.Sign | None = None) -> tuple[Controller, ...]:
+    """sign: by the cluster's CA; without it no certificates are issued."""
     return (
+        *((certificates.controller(sign),) if sign is not None else ()),
         node_lifecycle.controller(settings),
         node_ipam.controller(settings),
         taint_eviction.CONTROLLER,
@@ -37,8 +39,10 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
 class Controllers:
     """`await Controllers(door, clock, settings).run()`: all of them, until cancelled."""
 
-    def __init__(self, door: Door, clock: Clock, settings: ControllerSettings = ControllerSettings()) -> None:
-        self._loop = Loop(door, clock, controllers(settings))
+    def __init__(
+        self, door: Door, clock: Clock, settings: ControllerSettings = ControllerSettings(), *, sign: certificates.Sign | None = None
+    ) -> None:
+        self._loop = Loop(door, clock, controllers(settings, sign))
 
     @property
     def idle(self) -> bool:

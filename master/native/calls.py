@@ -114,5 +114,9 @@ class UserCreate(Arguments):
     ttl_s: int = 365 * 24 * 3600
 
 
+class UserRevoke(Arguments):
+    name: str
+
+
 class Nothing(Arguments):
     pass

@@ -15,7 +15,7 @@ from common import version
 from common.clock import Clock
 from common.errors import BadRequest, NotFound
 from master.api import contract, registry, tables
-from master.api.access import impersonation
+from master.api.access import impersonation, revocation
 from master.api.contract import Actor, Document, Ref, Selection
 from master.native import calls
 
@@ -57,6 +57,7 @@ class Verbs:
             "token-create": (calls.TokenCreate, self._token_create),
             "token-delete": (calls.TokenDelete, self._token_delete),
             "user-create": (calls.UserCreate, self._user_create),
+            "user-revoke": (calls.UserRevoke, self._user_revoke),
             "version": (calls.Nothing, self._version),
         }
 
@@ -147,6 +148,9 @@ class Verbs:
         for access in impersonation.needed(Actor(args.name, groups=tuple(args.groups))):
             self._door.authorize(actor, access)
         return self._desks.create_user(args.name, tuple(args.groups), args.ttl_s)
+
+    async def _user_revoke(self, actor: Actor, args: calls.UserRevoke) -> Document:
+        return {"since": await revocation.revoke(self._door, actor, args.name, self._clock.now())}
 
     async def _version(self, actor: Actor, args: calls.Nothing) -> Document:
         return {"version": version.VERSION, "kubernetes": version.KUBERNETES, "cluster": self._cluster, "user": actor.name}

@@ -2,19 +2,23 @@
 
 Owns authentication on the HTTPS front; what an actor may do is the door's business, also whether it may act as somebody else. The
 TLS layer has checked the certificate against the cluster's CA before anything here runs: CN is the user, each O a group, as in
-Kubernetes. A certificate goes before a token; a token is a ServiceAccount's. Who shows neither may read health and version and
-nothing else.
+Kubernetes. That it was not taken back is asked with each request, since a connection may be older than that. A certificate goes before
+a token; a token is a ServiceAccount's. Who shows neither may read health and version and nothing else.
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from aiohttp import hdrs
 
 from common.errors import Unauthorized
+from master import pki
 from master.api.access import impersonation, tokens
+from master.api.access.revocation import Revocations
 from master.api.access.rules import Access
 from master.api.contract import Actor, Door
 from master.rest.complaints import Complaints
@@ -22,7 +26,14 @@ from master.rest.complaints import Complaints
 BEARER = "bearer "
 
 
-def of_certificate(certificate: Mapping[str, Any] | None) -> Actor | None:
+class Certified(msgspec.Struct, frozen=True):
+    """Whom a certificate names. issued: when it was made, wall-clock seconds."""
+
+    actor: Actor
+    issued: float = 0.0
+
+
+def of_certificate(certificate: Mapping[str, Any] | None) -> Certified | None:
     """certificate: as `SSLSocket.getpeercert()` gives it. None without one, or without a common name in it."""
     if not certificate:
         return None
@@ -33,7 +44,10 @@ def of_certificate(certificate: Mapping[str, Any] | None) -> Actor | None:
                 name = value
             elif key == "organizationName":
                 groups.append(value)
-    return Actor(name, groups=tuple(dict.fromkeys((*groups, tokens.AUTHENTICATED)))) if name else None
+    if not name:
+        return None
+    issued = ssl.cert_time_to_seconds(certificate["notBefore"]) + pki.SKEW.total_seconds() if "notBefore" in certificate else 0.0
+    return Certified(Actor(name, groups=tuple(dict.fromkeys((*groups, tokens.AUTHENTICATED)))), issued)
 
 
 class Callers:
@@ -42,10 +56,17 @@ class Callers:
     def __init__(self, door: Door, complaints: Complaints) -> None:
         self._door = door
         self._complaints = complaints
+        self._revocations = Revocations(door.views)
 
-    def acting(self, certified: Actor | None, headers: Mapping[str, str], address: str) -> Actor:
+    def acting(self, certified: Certified | None, headers: Mapping[str, str], address: str) -> Actor:
         """The caller, or whom it acts as (`kubectl --as`). certified: of the connection's certificate. Raises Unauthorized, Forbidden."""
-        caller = certified or self._of_token(headers.get(hdrs.AUTHORIZATION, ""), address)
+        if certified is None:
+            caller = self._of_token(headers.get(hdrs.AUTHORIZATION, ""), address)
+        elif self._revocations.covers(certified.actor.name, certified.issued):
+            self._complaints.about(address, "certificate-refused", f"that of {certified.actor.name} was revoked")
+            raise Unauthorized("Unauthorized")
+        else:
+            caller = certified.actor
         if not any(name[:12].lower() == "impersonate-" for name in headers):
             return caller
         wanted = impersonation.asked(headers.items())

@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from common.errors import BadRequest
-from master.api.contract import Actor
 from master.api.metrics import Labels
 from master.rest import reply
+from master.rest.callers import Certified
 from master.rest.complaints import Complaints
 from master.rest.routes import Route
 
@@ -45,7 +45,7 @@ class Connection(web.RequestHandler):
             server, loop=loop, access_log=None, keepalive_timeout=KEEPALIVE_S, lingering_time=LINGER_S, tcp_keepalive=False,
             max_line_size=MAX_LINE, max_field_size=MAX_FIELD, max_headers=MAX_HEADERS, auto_decompress=False,
         )  # fmt: skip
-        self.caller: Actor | None = None
+        self.caller: Certified | None = None
         self.left: Callable[[], None] | None = None
         self.stream: asyncio.Task[None] | None = None
         self.over = False

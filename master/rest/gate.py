@@ -31,7 +31,6 @@ import msgspec
 
 from common.aio.tasks import TaskGroup
 from common.errors import Unavailable
-from master.api.contract import Actor
 from master.rest import callers
 from master.rest.complaints import Complaints
 
@@ -53,7 +52,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 class Guest(Protocol):
     """What the gate makes for each authenticated connection: an asyncio protocol that knows its caller."""
 
-    caller: Actor | None
+    caller: callers.Certified | None
     left: Callable[[], None] | None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None: ...

@@ -151,6 +151,13 @@ PEOPLE: tuple[Default, ...] = (
          on("create", "authentication.k8s.io", "tokenreviews"),
          on("create", "authorization.k8s.io", "subjectaccessreviews localsubjectaccessreviews"), EVENTS),
     ),
+    *(
+        Default(
+            f"system:certificates.k8s.io:{name}-approver",
+            (on("approve", "certificates.k8s.io", "signers", names=(f"kubernetes.io/{name}",)),),
+        )
+        for name in ("kube-apiserver-client", "kube-apiserver-client-kubelet", "kubelet-serving", "legacy-unknown")
+    ),
     Default("system:kube-controller-manager", (on(READ, "*", "*"),), users=("system:kube-controller-manager",)),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""CertificateSigningRequest: who wants which certificate, and what became of it. Nothing signs them yet.
+"""CertificateSigningRequest: who wants which certificate, and what became of it. `controllers/certificates.py` signs, or somebody else.
 
 Who asks is the server's to say (`admission.admit_request`). The spec never changes; an approval, a denial and a failure stay once
 they are there; approvals come through /approval and the certificate through /status.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from common.errors import FieldCause
 from master.api.contract import Document
@@ -76,7 +79,17 @@ def _request(text: str) -> list[FieldCause]:
         return [rules.invalid("spec.request", "", "must be base64 encoded")]
     if not raw.lstrip().startswith(PEM):
         return [rules.invalid("spec.request", text[:64], "PEM block type must be CERTIFICATE REQUEST")]
+    try:
+        x509.load_pem_x509_csr(raw)
+    except ValueError as error:
+        return [rules.invalid("spec.request", text[:64], f"it cannot be read: {str(error).splitlines()[0]}")]
     return []
+
+
+def organizations(request: Document) -> list[str]:
+    """The groups that the certificate would be of. The request has been validated."""
+    asked = x509.load_pem_x509_csr(base64.b64decode((request.get("spec") or {}).get("request") or ""))
+    return [str(part.value) for part in asked.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
 
 
 def _conditions(new: Document, old: Document) -> list[FieldCause]:
