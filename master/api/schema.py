@@ -50,9 +50,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """One type at one place.
 
     name: the short name of its definition ("PodSpec"), empty for inline types; definition: its full name.
-    fields: of an OBJECT. items: of an ARRAY. values: of a MAP. required: field names that must be present.
+    fields: of an OBJECT. items: of an ARRAY. values: of a MAP, and of the fields that an OBJECT does not name.
+    required: field names that must be present.
     patch_strategy: subset of {"merge", "replace", "retainKeys"}; merge_key: how strategic merge pairs list items.
-    list_type: "", "atomic", "set" or "map"; list_map_keys: how server-side apply pairs them; map_type: "" or "atomic".
+    list_type: "", "atomic", "set" or "map"; list_map_keys: how server-side apply pairs them, key_defaults: what a key is that an item
+    does not say; map_type: "" or "atomic".
     format: the definition's own ("int32", "int64", "double", ...).
     """
 
@@ -67,12 +69,13 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     merge_key: str = ""
     list_type: str = ""
     list_map_keys: tuple[str, ...] = ()
+    key_defaults: dict[str, Any] = {}
     map_type: str = ""
     format: str = ""
 
     def child(self, key: str) -> Node | None:
         """The node of one field of an object or of one value of a map; None when the schema knows none."""
-        return self.values if self.type is Type.MAP else self.fields.get(key)
+        return self.fields.get(key, self.values)
 
 
 @functools.cache

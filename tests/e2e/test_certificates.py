@@ -120,7 +120,8 @@ def test_approving_takes_a_right_on_the_signer(admin: Kubectl, master: Kmaster) 
     admin("create", "clusterrolebinding", "requests", "--clusterrole=requests", "--user=lee")
     said = admin.fails("certificate", "approve", "waits", "--as=lee")
     assert f'user not permitted to approve requests with signerName "{SIGNER}"' in said
-    admin("create", "clusterrolebinding", "approvers", "--clusterrole=system:certificates.k8s.io:kube-apiserver-client-approver", "--user=lee")
+    approver = "--clusterrole=system:certificates.k8s.io:kube-apiserver-client-approver"
+    admin("create", "clusterrolebinding", "approvers", approver, "--user=lee")
     admin("certificate", "approve", "waits", "--as=lee")
     until(lambda: admin.json("get", "csr", "waits")["status"].get("certificate"), "the certificate")
 

@@ -62,7 +62,7 @@ def item_step(item: Any, node: Node) -> str:
 def _key(item: dict[str, Any], key: str, node: Node) -> Any:
     if key in item:
         return item[key]
-    value = _KEY_DEFAULTS.get((node.items.name if node.items is not None else "", key), _ABSENT)
+    value = node.key_defaults.get(key, _KEY_DEFAULTS.get((node.items.name if node.items is not None else "", key), _ABSENT))
     if value is _ABSENT:
         raise ValueError(f'associative list with keys has an element that omits key field "{key}" (and doesn\'t have default value)')
     return value
@@ -117,7 +117,7 @@ def fields_of(value: Any, node: Node) -> FieldSet:
             below = fields_of(part, child) if _descends(part, child) else {}
             leaf = not below and (part == {} or not _descends(part, child))
             if below or leaf:
-                member = leaf or node.type is Type.MAP
+                member = leaf or key not in node.fields
                 found[sets.field(key)] = {sets.SELF: {}, **below} if member and below else below
     elif granular_list(node) and isinstance(value, list):
         assert node.items is not None
@@ -215,7 +215,7 @@ def _whole(value: Any, node: Node) -> FieldSet:
         return found
     fields, values = node.fields, node.values
     for key, part in value.items():
-        child = values or fields.get(key)
+        child = fields.get(key, values)
         if child is not None:
             found["f:" + key] = _whole(part, child) if part and type(part) in _PARTED else {}
     return found
@@ -256,7 +256,7 @@ def with_structs(fields: FieldSet, node: Node) -> FieldSet:
             continue
         child = node.child(step[2:]) if step.startswith("f:") else node.items
         inner = with_structs(below, child) if child is not None and below else below
-        named = node.type is Type.OBJECT and step.startswith("f:") and child is not None
+        named = step.startswith("f:") and step[2:] in node.fields
         member = sets.is_member(below) or named
         children = {key: part for key, part in inner.items() if key != sets.SELF}
         found[step] = ({sets.SELF: {}, **children} if children else {}) if member else children
