@@ -30,14 +30,31 @@ from master.api.registry import Resource
 _UNTRACKED = frozenset(("binding",))
 
 
-def change_of(actor: Actor, resource: Resource, *, subresource: str, options: WriteOptions, now: float) -> updater.Change:
-    """The master's own parts go by the names of their roles."""
+def change_of(
+    actor: Actor, resource: Resource, *, subresource: str, options: WriteOptions, now: float, elsewhere: dict[str, typed.Comparison]
+) -> updater.Change:
+    """The master's own parts go by the names of their roles. elsewhere: shared, it may be filled later."""
     name = options.field_manager or (actor.name if actor.role is Role.USER else actor.role.value)
     node = resource.node
     ignored = _beyond_status(node, bool(resource.group)) if subresource == "status" else _beyond_main(resource)
     return updater.Change(
-        name=name, node=node, api_version=resource.api_version, subresource=subresource, time=rfc3339(now), ignored=ignored
+        name=name, node=node, api_version=resource.api_version, subresource=subresource, time=rfc3339(now), ignored=ignored,
+        elsewhere=elsewhere,
     )
+
+
+async def elsewhere(resource: Resource, old: Document, new: Document) -> dict[str, typed.Comparison]:
+    """How a change of a custom resource looks in the versions of the others that own fields of it, where a webhook has to tell."""
+    conversion = resource.conversion
+    if conversion is None or not conversion.asks:
+        return {}
+    found = {}
+    for version in sorted({entry.get("apiVersion", "") for entry in old["metadata"].get("managedFields") or ()} - {resource.api_version}):
+        node = conversion.node(version)
+        if node is not None:
+            left, right = await conversion.into([_without_owners(old), _without_owners(new)], version)
+            found[version] = typed.compare(left, right, node)
+    return found
 
 
 def _beyond_main(resource: Resource) -> sets.FieldSet:

@@ -23,7 +23,7 @@ from common.clock import Clock, Rng
 from common.errors import AlreadyExists, Conflict, FieldCause
 from common.errors import NotFound as StoreNotFound
 from master.api import admission, causes, deletion, documents, faults, schema, strict, tracking, versions, writers
-from master.api.apply import updater
+from master.api.apply import typed, updater
 from master.api.contract import Actor, Document, Ref, Role, Stored, Views, WriteOptions
 from master.api.kinds import pod, pod_resize, rules
 from master.api.registry import Resource
@@ -45,7 +45,8 @@ class Target(msgspec.Struct, frozen=True):
     """One write under way: who, what, by which verb. patched: refusals are worded as of a patch.
     trusted: the wanted document is the API's own work (scale, binding), not to be decoded strictly again.
     asked: the resource in the client's version, when that is not the stored one.
-    applied: the wanted document is the outcome of an apply, which has settled its managedFields."""
+    applied: the wanted document is the outcome of an apply, which has settled its managedFields.
+    elsewhere: filled under way: how the change looks in other versions (`tracking.elsewhere`)."""
 
     actor: Actor
     resource: Resource
@@ -57,6 +58,7 @@ class Target(msgspec.Struct, frozen=True):
     trusted: bool = False
     asked: Resource | None = None
     applied: bool = False
+    elsewhere: dict[str, typed.Comparison] = msgspec.field(default_factory=dict)
 
     @property
     def served(self) -> Resource:
@@ -148,7 +150,11 @@ class Writer:
             if record is None:
                 raise faults.not_found(resource, ref.name)
             old = await versions.opened(resource, documents.decode(record.value))
+            target.elsewhere.clear()
             new = self._changed(target, old, record.revision, propose=propose, quiet=attempt > 0)
+            if found := await tracking.elsewhere(resource, old, new):
+                target.elsewhere.update(found)
+                new = self._changed(target, old, record.revision, propose=propose, quiet=True)
             value = self._encoded(target, await versions.closed(resource, new))
             goes = deletion.complete(resource.key, new)
             if target.options.dry_run or (value == record.value and not goes):
@@ -257,8 +263,9 @@ class Writer:
     def change_of(self, target: Target, resource: Resource) -> updater.Change:
         """In terms of the resource's version: what is applied is so in the client's, all else is told from what is stored."""
         return tracking.change_of(
-            target.actor, resource, subresource=target.subresource, options=target.options, now=self._clock.now()
-        )
+            target.actor, resource, subresource=target.subresource, options=target.options, now=self._clock.now(),
+            elsewhere=target.elsewhere,
+        )  # fmt: skip
 
     def _check_writer(self, target: Target, old: Document | None, new: Document) -> None:
         actor, resource = target.actor, target.resource

@@ -36,7 +36,7 @@ Document = dict[str, Any]
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Who changes an object of which kind, and when. ignored: fields that this way of writing cannot reach (status, mostly).
-    time: RFC 3339."""
+    time: RFC 3339. elsewhere: how the change looks in other versions, whose fields have other names; what is not in it looks the same."""
 
     name: str
     node: Node
@@ -44,6 +44,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     subresource: str = ""
     time: str
     ignored: FieldSet = {}
+    elsewhere: dict[str, typed.Comparison] = {}
+
+    def seen_by(self, owned: Owned, here: typed.Comparison) -> typed.Comparison:
+        """The change in the version that the owner's fields are of."""
+        there = self.elsewhere.get(owned.api_version)
+        return here if there is None else there.without(self.ignored)
 
     def manager(self, operation: str) -> Manager:
         return managing.manager(self.name, operation, api_version=self.api_version, subresource=self.subresource)
@@ -71,7 +77,7 @@ class Conflicts(Exception):
 def update(old: Document, new: Document, managers: Managers, *, change: Change) -> Managers:
     """The owners after a write that made `new` out of `old` ({} for a new object)."""
     compared = typed.compare(old, new, change.node).without(change.ignored)
-    after = _taken(managers, compared, by=None)
+    after = _taken(managers, compared, by=None, change=change)
     gained = sets.difference(compared.changed, STRIPPED)
     if gained:
         who = change.manager(UPDATE)
@@ -80,7 +86,7 @@ def update(old: Document, new: Document, managers: Managers, *, change: Change) 
     return managing.capped(after)
 
 
-def _taken(managers: Managers, compared: typed.Comparison, *, by: Manager | None) -> Managers:
+def _taken(managers: Managers, compared: typed.Comparison, *, by: Manager | None, change: Change) -> Managers:
     """What is left to the owners (`by` aside) of fields that were changed or are gone."""
     if compared.same:
         return dict(managers)
@@ -88,6 +94,9 @@ def _taken(managers: Managers, compared: typed.Comparison, *, by: Manager | None
     after: Managers = {}
     for who, owned in managers.items():
         gone = compared.removed if who == by else lost
+        if owned.api_version in change.elsewhere:
+            there = change.seen_by(owned, compared)
+            gone = there.removed if who == by else sets.union(there.changed, there.removed)
         fields = sets.difference(owned.fields, gone) if gone else owned.fields
         if fields:
             after[who] = owned if fields == owned.fields else msgspec.structs.replace(owned, fields=fields)
@@ -111,11 +120,12 @@ def apply(live: Document, applied: Document, managers: Managers, *, change: Chan
     merged = _pruned(merge(live, applied, node), node, [said, *(owned.fields for owned in owners.values())], last=last)
     compared = typed.compare(live, merged, node).without(change.ignored)
     conflicts = {
-        other: lost for other, owned in owners.items() if other != who and (lost := sets.intersection(owned.fields, compared.changed))
-    }
+        other: lost for other, owned in owners.items()
+        if other != who and (lost := sets.intersection(owned.fields, change.seen_by(owned, compared).changed))
+    }  # fmt: skip
     if conflicts and not force:
         raise Conflicts(conflicts)
-    after = _taken(owners, compared, by=who)
+    after = _taken(owners, compared, by=who, change=change)
     if who in after and (not compared.same or after[who].fields != last):
         after[who] = msgspec.structs.replace(after[who], time=change.time)
     return merged, managing.capped(after)

@@ -23,9 +23,10 @@ from common.errors import BadRequest, TooLarge
 from common.objects.customresource import CustomResourceDefinition, WebhookConversion
 from master.api import body
 from master.api.contract import Document, Views
-from master.api.crd import values
+from master.api.crd import nodes, values
 from master.api.kinds import rules
 from master.api.kinds.customresource import REVIEWS
+from master.api.schema import Node
 from master.api.webhooks import Caller, WebhookFault, target_of
 
 GROUP = "apiextensions.k8s.io"
@@ -53,7 +54,14 @@ class Conversion:
         self._kind = spec.names.kind
         self._asking = asking
         self._webhook = spec.conversion.webhook if spec.conversion.strategy == "Webhook" else None
+        self.asks = self._webhook is not None
         self._schemas = {f"{spec.group}/{version.name}": version.schema.open_api_v3_schema for version in spec.versions}
+        self._nodes: dict[str, Node] = {}
+
+    def node(self, api_version: str) -> Node | None:
+        if api_version in self._schemas and api_version not in self._nodes:
+            self._nodes[api_version] = nodes.compiled(self._schemas[api_version])
+        return self._nodes.get(api_version)
 
     def at_once(self, document: Document, api_version: str) -> Document | None:
         if document["apiVersion"] == api_version:

@@ -194,10 +194,17 @@ def test_server_side_apply_in_one_version_over_the_other() -> None:
         apply = {"Content_Type": "application/apply-patch+yaml"}
         parts = [{"name": "x"}]
         await here.ask("PATCH", f"{V2}/a?fieldManager=new", site("v2", host="h", port=80, parts=parts), code=201, **apply)
-        conflict = await here.ask("PATCH", f"{V1}/a?fieldManager=old", site("v1", hostPort="h:81", parts=[{"name": "y"}]), **apply)
-        assert conflict["spec"] == {"hostPort": "h:81", "parts": [{"name": "x"}, {"name": "y"}]}
-        versions = {entry["manager"]: entry["apiVersion"] for entry in conflict["metadata"]["managedFields"]}
-        assert versions == {"new": "example.test/v2", "old": "example.test/v1"}
+        other = site("v1", hostPort="h:81", parts=[{"name": "y"}])
+        conflict = await here.ask("PATCH", f"{V1}/a?fieldManager=old", other, code=409, **apply)
+        assert [(cause["field"], cause["message"]) for cause in conflict["details"]["causes"]] == [(".spec.port", 'conflict with "new"')]
+        forced = await here.ask("PATCH", f"{V1}/a?fieldManager=old&force=true", other, **apply)
+        assert forced["spec"] == {"hostPort": "h:81", "parts": [{"name": "x"}, {"name": "y"}]}
+        owners = {entry["manager"]: (entry["apiVersion"], entry["fieldsV1"]["f:spec"]) for entry in forced["metadata"]["managedFields"]}
+        part = {".": {}, "f:name": {}}
+        assert owners == {
+            "new": ("example.test/v2", {"f:host": {}, "f:parts": {'k:{"name":"x"}': part}}),
+            "old": ("example.test/v1", {"f:hostPort": {}, "f:parts": {'k:{"name":"y"}': part}}),
+        }, "the port was taken, the host is still the same"
         again = await here.ask("PATCH", f"{V1}/a?fieldManager=old", site("v1", hostPort="h:82"), **apply)
         assert again["spec"] == {"hostPort": "h:82", "parts": [{"name": "x"}]}
         assert (await here.get(f"{V2}/a"))["spec"] == {"host": "h", "port": 82, "parts": [{"name": "x"}]}
