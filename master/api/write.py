@@ -238,7 +238,7 @@ class Writer:
         if not missing:
             validate = _VALIDATES.get(target.subresource) or resource.validate
             found += rules.metadata(new) if validate is None else validate(new, old)
-            if official:
+            if official and resource.group not in rules.FREE_FINALIZERS:
                 found += rules.standard_finalizers(new)
             if target.served.stored and target.served.validate is not None:
                 found += target.served.validate(new, old)

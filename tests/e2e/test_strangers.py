@@ -115,7 +115,7 @@ class OnContainerd(OnHost):
                 namespace="default", name="leaves", uid=uid, attempt=attempt, hostname="leaves", host_network=True,
                 log_directory=f"{self._folder}/leaves-{attempt}", cgroup_parent="/another/pod",
             ))  # fmt: skip
-            container = ContainerSpec(name="main", attempt=attempt, image=image, command=("sh", "-c", command), log_path=f"main/{attempt}.log")
+            container = ContainerSpec(name="main", attempt=attempt, image=image.id, command=("sh", "-c", command), log_path=f"main/{attempt}.log")
             await runtime.start_container(await runtime.create_container(sandbox, container))
 
     def arrive(self, uids: dict[str, str]) -> None:

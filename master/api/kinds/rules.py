@@ -181,6 +181,10 @@ def _owners(field: str, owners: list[Document]) -> list[FieldCause]:
     return found
 
 
+FREE_FINALIZERS = ("apiextensions.k8s.io", "apiregistration.k8s.io")
+"""Groups whose objects may have a finalizer of one word; definitions of custom resources have one themselves."""
+
+
 def standard_finalizers(document: Document) -> list[FieldCause]:
     """Of Kubernetes' own kinds: a finalizer is one of the known ones, or has a domain."""
     return [

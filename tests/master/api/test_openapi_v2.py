@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
+from common.clock import SystemRng
 from common.objects.customresource import CustomResourceDefinition
 from master.api.catalog import Catalog
 from master.api.crd import serving
+from master.api.crd.conversion import Asking, Views
 from master.api.openapi import v2
 from master.api.registry import RESOURCES
 from tests.e2e.conftest import kubectl_path
@@ -43,10 +45,14 @@ def widget() -> CustomResourceDefinition:
     return msgspec.convert({"metadata": {"name": "widgets.example.com"}, "spec": spec}, CustomResourceDefinition)
 
 
+ASKING = Asking(views=cast(Views, None), rng=SystemRng())
+"""No conversion is asked for here."""
+
+
 @functools.cache
 def catalog() -> Catalog:
     made = Catalog()
-    made.add(serving.resources(widget()))
+    made.add(serving.resources(widget(), ASKING))
     return made
 
 
