@@ -12,6 +12,7 @@ Kubernetes path is split once, which is faster than matching patterns, and every
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -113,7 +114,7 @@ class Front:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Errors of ours become Status documents; bugs are left to the connection, which logs them."""
-        meter, began, code = self._meter, self._clock.monotonic(), 0
+        meter, began, code = self._meter, self._clock.monotonic(), 500
         meter.began(request)
         try:
             response = await self._answer(request)
@@ -124,6 +125,9 @@ class Front:
             if code == 413:
                 response.force_close()
             return response
+        except (ConnectionError, asyncio.CancelledError):
+            code = meter.CLIENT_GONE
+            raise
         finally:
             meter.ended(request, code, self._clock.monotonic() - began)
 

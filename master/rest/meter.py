@@ -49,30 +49,26 @@ def labels(request: web.BaseRequest, route: Route | None, verb: str = "") -> Lab
 
 
 class Meter:
+    CLIENT_GONE = 0
+
     def __init__(self) -> None:
         self._requests: dict[tuple[Labels, int], list[float]] = {}
-        """(labels, code) → how many took at most each bound, those beyond, and the sum of seconds."""
+        """(labels, code) → how many took at most each bound and not the one before, those beyond, and the sum of seconds."""
         self._ended: Counter[tuple[Labels, int]] = Counter()
         self._open: Counter[Labels] = Counter()
-        self.mutating = 0
-        self.reading = 0
+        self._in_flight = [0, 0]
+        """Those that read, those that change."""
 
     def began(self, request: web.BaseRequest) -> None:
-        if request.method in MUTATING:
-            self.mutating += 1
-        else:
-            self.reading += 1
+        self._in_flight[request.method in MUTATING] += 1
 
     def ended(self, request: web.BaseRequest, code: int, seconds: float) -> None:
-        """code: 0 when the client was gone before it had an answer."""
-        if request.method in MUTATING:
-            self.mutating -= 1
-        else:
-            self.reading -= 1
+        """code: CLIENT_GONE when nobody was there to have the answer; a watch that its client leaves has had its 200."""
+        self._in_flight[request.method in MUTATING] -= 1
         connection = request.protocol
         assert isinstance(connection, Connection)
         if connection.lasting is not None:
-            self._ended[connection.lasting, code] += 1
+            self._ended[connection.lasting, code or 200] += 1
             connection.lasting = None
             return
         key = (labels(request, connection.route), code)
@@ -92,13 +88,16 @@ class Meter:
         """A watch or a conversation, while it is open."""
         connection = request.protocol
         assert isinstance(connection, Connection)
-        key = connection.lasting = labels(request, route, verb)
+        key = labels(request, route, verb)
+        if key not in self._open and len(self._open) >= MOST_SERIES:
+            key = OTHER
+        connection.lasting = key
         self._open[key] += 1
-        self.reading -= 1
+        self._in_flight[request.method in MUTATING] -= 1
         try:
             yield
         finally:
-            self.reading += 1
+            self._in_flight[request.method in MUTATING] += 1
             self._open[key] -= 1
 
     def metrics(self) -> Iterator[Family]:
@@ -119,7 +118,7 @@ class Meter:
         )
         yield Family(
             "apiserver_current_inflight_requests", GAUGE, "Requests being worked on now.", ("request_kind",),
-            ((("mutating",), self.mutating), (("readOnly",), self.reading)),
+            ((("readOnly",), self._in_flight[0]), (("mutating",), self._in_flight[1])),
         )  # fmt: skip
         lasting = [(("apiserver", *key), count) for key, count in self._open.items()]
         yield Family("apiserver_longrunning_requests", GAUGE, "Open watches, logs and conversations.", shown, lasting)
