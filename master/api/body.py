@@ -117,7 +117,7 @@ def _go_error(body: bytes, said: str) -> str:
     if "truncated" in said or not body.strip():
         return "unexpected end of JSON input"
     found = re.search(r"invalid character \(byte (\d+)\)", said)
-    if found is not None:
+    if found is not None and int(found[1]) < len(body):
         character = chr(body[int(found[1])])
         return f"invalid character {character!r} looking for beginning of value"
     return said.removeprefix("JSON is malformed: ")
