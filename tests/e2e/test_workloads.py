@@ -275,9 +275,9 @@ def test_a_container_is_asked_to_end_before_it_is_killed(cluster: Cluster) -> No
 
 def test_every_warning_of_a_pod_that_asks_for_what_is_not_there_yet(cluster: Cluster) -> None:
     document = pod("asks")
-    document["spec"]["containers"][0]["livenessProbe"] = {"exec": {"command": ["true"]}}
+    document["spec"]["containers"][0]["securityContext"] = {"seLinuxOptions": {"level": "s0:c1"}}
     cluster.apply(document)
-    cluster.until(lambda: "livenessProbe" in cluster.kubectl("events", "--for", "pod/asks"), "a warning that names the field")
+    cluster.until(lambda: "seLinuxOptions" in cluster.kubectl("events", "--for", "pod/asks"), "a warning that names the field")
 
 
 def test_status_shows_the_cluster_at_a_glance(cluster: Cluster) -> None:
