@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import psutil
 
 from bench import load, schedule, writes
-from bench.report import Figure, Skip
+from bench.report import Figure
 from lab.client import Api
 from lab.contract import MASTER, Lab, LabFault, LabSettings
 
@@ -98,13 +98,11 @@ def pods(lab: Lab, hosts: int, *, count: int, base_count: int = BASE) -> list[Fi
 
 def measure(
     sizes: Sequence[int] = HOSTS, *, pods_count: int = PODS, base_count: int = BASE, watch_s: float = WATCH_S
-) -> list[Figure | Skip]:
-    found: list[Figure | Skip] = []
+) -> Iterator[Figure]:
     with load.running_lab(settings(1)) as lab:
         one = at_rest(lab, watch_s=watch_s)
     for number, hosts in enumerate(sizes):
         with load.running_lab(settings(hosts)) as lab:
-            found += hosts_at_rest(hosts, at_rest(lab, watch_s=watch_s), one)
+            yield from hosts_at_rest(hosts, at_rest(lab, watch_s=watch_s), one)
             if number == 0:
-                found += pods(lab, hosts, count=pods_count, base_count=base_count)
-    return found
+                yield from pods(lab, hosts, count=pods_count, base_count=base_count)

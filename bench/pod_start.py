@@ -16,7 +16,7 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,17 +162,15 @@ def missing(runtime: str) -> str:
     return "" if os.geteuid() == 0 and shutil.which(daemon) is not None else f"it needs root and {daemon}"
 
 
-def measure() -> list[Figure | Skip]:
-    found: list[Figure | Skip] = []
+def measure() -> Iterator[Figure | Skip]:
     at_once: list[Figure] = []
     for runtime in RUNTIMES:
         if why := missing(runtime):
-            found.append(Skip(f"{NAME} with {runtime}", why))
+            yield Skip(f"{NAME} with {runtime}", why)
             continue
         with load.running_lab(LabSettings(runtime=runtime, hosts=1, example=False)) as lab:
             figures = beside_raw(lab, runtime)
-            found += figures
+            yield from figures
             at_once.append(figures[-1])
             if runtime == "docker":
-                found += beside_swarm(lab, at_once)
-    return found
+                yield from beside_swarm(lab, at_once)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,14 +63,15 @@ def test_the_command_runs_a_benchmark_and_writes_both(monkeypatch: pytest.Monkey
 def test_a_benchmark_that_fails_is_told_in_a_sentence_and_the_others_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, sentence: str
 ) -> None:
-    def fail() -> list[Figure | Skip]:
+    def fail() -> Iterator[Figure | Skip]:
+        yield FIGURES[2]
         raise error
 
     monkeypatch.setitem(__main__.BENCHMARKS, "writes", fail)
     monkeypatch.setitem(__main__.BENCHMARKS, "fleet", lambda: [FIGURES[1]])
     result = CliRunner().invoke(__main__.main, ["writes", "fleet", "--json", str(tmp_path / "bench.json")])
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
-    assert f"FAILED writes: {sentence}" in result.output and "82.6" in result.output
+    assert f"FAILED writes: {sentence}" in result.output and "82.6" in result.output and "import numpy" in result.output
     assert json.loads((tmp_path / "bench.json").read_text())["failed"] == [{"benchmark": "writes", "why": sentence}]
 
 
