@@ -30,16 +30,16 @@ FALLBACK = "FallbackToLogsOnError"
 class LastWords:
     def __init__(self, volume_root: str, log_root: str) -> None:
         self._volume_root = volume_root
-        self._log_root = Path(log_root)
+        self._log_root = log_root
 
-    def read(self, pod: pods.Pod, sandbox: ObservedSandbox, ended: ObservedContainer) -> str:
+    def read(self, pod: pods.Pod, ended: ObservedContainer) -> str:
         """"" when there are none, or they cannot be read."""
-        container = next((c for c in pod.spec.containers + pod.spec.init_containers if c.name == ended.name), None)
+        container = pods.container_of(pod.spec, ended.name)
         if container is None:
             return ""
         said = _head(specs.last_words(self._volume_root, pod, container.name, ended.attempt))
         if not said and ended.exit_code and container.termination_message_policy == FALLBACK:
-            folder = self._log_root / f"{sandbox.namespace}_{sandbox.name}_{sandbox.uid}"
+            folder = Path(specs.log_directory(pod, self._log_root))
             said = _tail(folder / specs.log_path(ended.name, ended.attempt))
         return said.decode(errors="replace")
 
@@ -55,8 +55,8 @@ class PodWords:
         """What is observed, with the last words of what has ended."""
         if self._words is None:
             return observed
-        ended = {c.id: (s, c) for s in observed for c in s.containers if c.state is State.EXITED}
-        self._known = {i: self._known[i] if i in self._known else self._words.read(pod, *of) for i, of in ended.items()}
+        ended = {c.id: c for s in observed for c in s.containers if c.state is State.EXITED}
+        self._known = {i: self._known[i] if i in self._known else self._words.read(pod, c) for i, c in ended.items()}
         return [replace(s, containers=tuple(self._with(c) for c in s.containers)) for s in observed] if ended else observed
 
     def _with(self, container: ObservedContainer) -> ObservedContainer:

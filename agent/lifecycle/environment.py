@@ -163,7 +163,7 @@ def _quoted(text: str) -> str:
 def resource(ref: Mapping, *, pod: pods.Pod, container: pods.Container, host: Host) -> str | Waiting:
     """`resourceFieldRef`: in units of its divisor, rounded up; without a limit, what the node can give."""
     wanted = ref.get("containerName") or container.name
-    named = next((c for c in pod.spec.init_containers + pod.spec.containers if c.name == wanted), None)
+    named = pods.container_of(pod.spec, wanted)
     if named is None:
         return Waiting(CONFIG_ERROR, f"container {wanted} not found")
     side, _, name = str(ref.get("resource", "")).partition(".")

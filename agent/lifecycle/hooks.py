@@ -37,10 +37,9 @@ def begin(scene: Scene, stopping: list[ObservedContainer]) -> Begun:
     fresh = tuple(each for each in stopping if each.id not in scene.life.ending)
     there = [each.id for each in scene.running]
     ending = tuple(dict.fromkeys([*(i for i in scene.life.ending if i in there), *(each.id for each in fresh)]))
-    specs = {each.name: each for each in scene.pod.spec.containers + scene.pod.spec.init_containers}
     hooks = []
     for each in fresh:
-        spec = specs.get(each.name)
+        spec = pods.container_of(scene.pod.spec, each.name)
         if spec is not None and spec.lifecycle is not None and spec.lifecycle.pre_stop is not None:
             hooks.append(Hook(each.name, spec.lifecycle.pre_stop, probing.place(scene, spec, each.id)))
     return Begun(replace(scene.life, ending=ending), fresh, tuple(hooks))

@@ -68,7 +68,7 @@ def _targets(scene: Scene, *, ending: bool) -> Iterator[Target]:
 
 def learned(pod: pods.Pod, memory: PodLife, target: Target, result: Result) -> tuple[PodLife, tuple[Note, ...]]:
     """An answer: the memory that follows, and what to tell. An answer about a former start is nothing."""
-    container = next((c for c in pod.spec.containers + pod.spec.init_containers if c.name == target.container), None)
+    container = pods.container_of(pod.spec, target.container)
     if container is None:
         return memory, ()
     mine = memory.of(container.name)
@@ -132,7 +132,8 @@ def recalled(pod: pods.Pod) -> dict[str, Health]:
 
 def hooked(memory: PodLife, pod: pods.Pod, *, name: str, container_id: str, error: str) -> tuple[PodLife, tuple[Note, ...]]:
     """The postStart hook is over."""
-    container = next(c for c in pod.spec.containers + pod.spec.init_containers if c.name == name)
+    container = pods.container_of(pod.spec, name)
+    assert container is not None, "the hook is a container's of this pod"
     mine = memory.of(name)
     now = mine.health if mine.health.id == container_id else new_health(container, container_id)
     if not error:

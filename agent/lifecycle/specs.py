@@ -20,9 +20,9 @@ OOM_GUARANTEED = -997
 OOM_BEST_EFFORT = 1000
 
 
-def log_directory(pod: pods.Pod, host: Host) -> str:
+def log_directory(pod: pods.Pod, log_root: str) -> str:
     meta = pod.metadata
-    return f"{host.log_root}/{meta.namespace}_{meta.name}_{meta.uid}"
+    return f"{log_root}/{meta.namespace}_{meta.name}_{meta.uid}"
 
 
 def log_path(container: str, attempt: int) -> str:
@@ -44,7 +44,7 @@ def sandbox(pod: pods.Pod, attempt: int, host: Host) -> contract.SandboxSpec:
         attempt=attempt,
         hostname=names.hostname(pod),
         dns=names.dns(pod, host),
-        log_directory=log_directory(pod, host),
+        log_directory=log_directory(pod, host.log_root),
         cgroup_parent=f"{host.cgroup_root}/pod{meta.uid}" if host.cgroup_root else "",
         host_network=pod.spec.host_network,
         host_pid=pod.spec.host_pid,

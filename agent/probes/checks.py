@@ -11,7 +11,7 @@ import asyncio
 from agent.probes.contract import Answer, Place, Reach, Result
 from agent.runtime.contract import RuntimeFault, Sessions
 from common.errors import NotNow, Timeout
-from common.objects.handlers import Handler
+from common.objects.handlers import Handler, HTTPGetAction
 
 OUTPUT_MOST = 10 << 10
 
@@ -83,6 +83,6 @@ def _aim(handler: Handler, place: Place) -> str:
     return "sleep"
 
 
-def url(ask: object, *, host: str, port: int) -> str:
-    scheme, path = str(getattr(ask, "scheme", "HTTP")).lower(), str(getattr(ask, "path", ""))
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{path if path.startswith('/') else '/' + path}"
+def url(ask: HTTPGetAction, *, host: str, port: int) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"{ask.scheme.lower()}://{shown}:{port}{ask.path if ask.path.startswith('/') else '/' + ask.path}"

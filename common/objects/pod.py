@@ -115,6 +115,11 @@ class PodSpec(meta.View):
     security_context: dict | None = None
 
 
+def container_of(spec: PodSpec, name: str) -> Container | None:
+    """The container of that name, of either kind."""
+    return next((each for each in spec.containers + spec.init_containers if each.name == name), None)
+
+
 class ContainerStateWaiting(meta.View):
     reason: str = ""
     message: str = ""

@@ -1,22 +1,29 @@
-"""The pod that exec, attach or port-forward is for: whether this caller may, whether there is one, and whether it has a node.
+"""The pod that exec, attach or port-forward is for: by which method, whether this caller may, whether there is one, and whether it has
+a node.
 
-Owns the order of these three and Kubernetes' sentences for them. The right is that on the subresource alone: who may exec need not
+Owns the order of these and Kubernetes' sentences for them. The right is that on the subresource alone: who may exec need not
 be allowed to read the pod.
 """
 
 from __future__ import annotations
 
-from common.errors import BadRequest
+from common.errors import BadRequest, MethodNotAllowed
 from common.objects.pod import Pod
 from master.api import faults
 from master.api.access.rules import Access
 from master.api.contract import Door
 from master.rest.call import Call
+from master.rest.verbs import NOT_ALLOWED
 
 
-def reached(door: Door, call: Call, verb: str) -> Pod:
-    """Raises Forbidden, NotFound, BadRequest."""
-    route = call.route
+VERBS = {"GET": "get", "POST": "create"}
+
+
+def reached(door: Door, call: Call) -> Pod:
+    """Raises MethodNotAllowed, Forbidden, NotFound, BadRequest."""
+    if call.request.method not in VERBS:
+        raise MethodNotAllowed(NOT_ALLOWED)
+    route, verb = call.route, VERBS[call.request.method]
     door.authorize(call.actor, Access(verb, "", route.resource.plural, route.subresource, route.namespace, route.name))
     pod = door.views.get(Pod, route.ref)
     if pod is None:

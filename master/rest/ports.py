@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import hdrs, web
 
 from common.aio.tasks import TaskGroup
-from common.errors import BadRequest, MethodNotAllowed, SteersmanError, Unavailable
+from common.errors import BadRequest, SteersmanError, Unavailable
 from common.objects.pod import Pod
 from common.wire import spdy
 from common.wire.flow import DATA, TROUBLE
@@ -29,8 +29,6 @@ from master.api.streams import Conversation, Streams
 from master.rest import channels, upgrade
 from master.rest.call import Call
 from master.rest.pods import reached
-from master.rest.remote import VERBS
-from master.rest.verbs import NOT_ALLOWED
 
 FORWARD = "portforward.k8s.io"
 TUNNEL = f"{upgrade.SPDY}+{FORWARD}"
@@ -77,9 +75,7 @@ class PortForward:
         self._streams = streams
 
     async def answer(self, call: Call) -> web.StreamResponse:
-        if call.request.method not in VERBS:
-            raise MethodNotAllowed(NOT_ALLOWED)
-        pod = reached(self._door, call, VERBS[call.request.method])
+        pod = reached(self._door, call)
         if pod.status.phase != "Running":
             raise BadRequest(f"unable to forward port because pod is not running. Current status={pod.status.phase}")
         if not upgrade.is_websocket(call):

@@ -13,8 +13,8 @@ from aiohttp import web
 
 from common import channel_status
 from common.aio.tasks import TaskGroup
-from common.errors import BadRequest, MethodNotAllowed, SteersmanError, Unavailable
-from common.objects.pod import Pod
+from common.errors import BadRequest, SteersmanError, Unavailable
+from common.objects.pod import Pod, container_of
 from common.wire.flow import RESIZE, STATUS, STDIN
 from common.wire.requests import AttachRequest, ExecRequest
 from master.api.contract import Door
@@ -22,11 +22,9 @@ from master.api.streams import Conversation, Streams
 from master.rest import channels, logs, query, upgrade
 from master.rest.call import Call
 from master.rest.pods import reached
-from master.rest.verbs import NOT_ALLOWED
 
 MAX_STATUS = 64 * 1024
 MAX_COMMAND = 1000
-VERBS = {"GET": "get", "POST": "create"}
 
 
 def request_of(call: Call, pod: Pod) -> ExecRequest | AttachRequest:
@@ -39,7 +37,7 @@ def request_of(call: Call, pod: Pod) -> ExecRequest | AttachRequest:
     where = {"namespace": pod.metadata.namespace, "pod": pod.metadata.name, "uid": pod.metadata.uid, "container": container}
     if call.route.subresource == "attach":
         # Whether there is a terminal was settled when the container was made.
-        made = next((c for c in (*pod.spec.containers, *pod.spec.init_containers) if c.name == container), None)
+        made = container_of(pod.spec, container)
         wants["tty"] = made is not None and made.tty
         wants["stderr"] = wants["stderr"] and not wants["tty"]
         return AttachRequest(**where, **wants)
@@ -58,9 +56,7 @@ class Remote:
         self._streams = streams
 
     async def answer(self, call: Call) -> web.StreamResponse:
-        if call.request.method not in VERBS:
-            raise MethodNotAllowed(NOT_ALLOWED)
-        pod = reached(self._door, call, VERBS[call.request.method])
+        pod = reached(self._door, call)
         request = request_of(call, pod)
         upgrade.is_websocket(call)
         async with self._streams.talk(pod.spec.node_name, request) as conversation:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.probes.checks import HostChecks
 from agent.probes.contract import Answer, Place, Result
@@ -118,6 +124,38 @@ def test_a_redirect_within_the_host_is_followed_and_another_host_is_not_asked() 
 def test_an_answer_that_is_none(reply: bytes) -> None:
     result, _ = served(lambda _: reply, get)
     assert result.answer is Answer.FAILURE and result.words.startswith('Get "http://127.0.0.1:')
+
+
+def test_https_is_asked_without_looking_at_the_certificate(tmp_path: Path) -> None:
+    certificate, key = self_signed()
+    both = tmp_path / "server.pem"
+    both.write_bytes(key + certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(page("200 OK"))
+        await writer.drain()
+        writer.close()
+
+    async def main() -> list[Result]:
+        server = await asyncio.start_server(serve, HOST, 0, ssl=context)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            return [await get(port, scheme="HTTPS"), await get(port, scheme="HTTPS")]
+
+    assert asyncio.run(main()) == [Result(Answer.SUCCESS, "HTTP status 200")] * 2
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    """A certificate that nobody vouches for, long over, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "somebody else")])
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, past, past + timedelta(days=1)).sign(key, hashes.SHA256())
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return made.public_bytes(serialization.Encoding.PEM), key.private_bytes(*form)
 
 
 def test_an_answer_that_never_comes_ends_with_the_time() -> None:

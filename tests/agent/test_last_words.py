@@ -11,7 +11,7 @@ import pytest
 from agent.last_words import LastWords
 from agent.lifecycle import specs
 from agent.lifecycle.life import Host
-from agent.runtime.contract import ObservedSandbox, State
+from agent.runtime.contract import State
 from agent.volumes.folders import FolderVolumes
 from common.clock import SystemRng
 from tests.agent import pods
@@ -32,8 +32,7 @@ class Bench:
         self.log.parent.mkdir(parents=True)
 
     def read(self, code: int = 1) -> str:
-        ended = ran(state=State.EXITED, code=code)
-        return self.words.read(self.pod, ObservedSandbox("s", "uid-web", "default", "web", 0, True, containers=(ended,)), ended)
+        return self.words.read(self.pod, ran(state=State.EXITED, code=code))
 
 
 def test_the_file_is_mounted_where_the_pod_says_and_anybody_may_write_it(tmp_path: Path) -> None:

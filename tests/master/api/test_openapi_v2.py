@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
 from typing import Any, cast
 
 import msgspec
@@ -18,6 +17,7 @@ from master.api.crd.conversion import Asking, Views
 from master.api.openapi import v2
 from master.api.registry import RESOURCES
 from tests.e2e.conftest import kubectl_path
+from tests.master.api.test_openapi_v3 import references
 
 SPEC = {
     "type": "object", "required": ["size", "maybe"],
@@ -59,17 +59,6 @@ def catalog() -> Catalog:
 @functools.cache
 def document() -> Any:
     return json.loads(b"".join(v2.as_json(catalog().resources)))
-
-
-def references(part: Any) -> Iterator[str]:
-    if isinstance(part, dict):
-        if isinstance(part.get("$ref"), str):
-            yield part["$ref"]
-        for value in part.values():
-            yield from references(value)
-    elif isinstance(part, list):
-        for item in part:
-            yield from references(item)
 
 
 def test_every_reference_leads_somewhere() -> None:
