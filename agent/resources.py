@@ -103,7 +103,6 @@ class HostResources:
             pids_free_share=1.0 - _threads() / most_pids if most_pids else 1.0,
         )
 
-
     def consumed(self) -> Consumed:
         """A host whose capacity is stated is a part of its machine: it uses what its agent and its pods use."""
         if self._settings.cpu or self._settings.memory:

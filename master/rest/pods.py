@@ -15,7 +15,6 @@ from master.api.contract import Door
 from master.rest.call import Call
 from master.rest.verbs import NOT_ALLOWED
 
-
 VERBS = {"GET": "get", "POST": "create"}
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tests.certificate_requests import asked
 from tests.e2e.kmaster import Kmaster, Kubectl, running
 from tests.e2e.test_access import kctl
 from tests.e2e.test_kubectl import binary
@@ -37,12 +38,6 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kmaster]:
 @pytest.fixture
 def admin(master: Kmaster, tmp_path: Path) -> Kubectl:
     return Kubectl(binary("1.33"), master, namespace="default", home=tmp_path)
-
-
-def asked(key: Any, user: str, *groups: str) -> str:
-    names = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups] + [x509.NameAttribute(NameOID.COMMON_NAME, user)]
-    request = x509.CertificateSigningRequestBuilder(x509.Name(names)).sign(key, hashes.SHA256())
-    return base64.b64encode(request.public_bytes(serialization.Encoding.PEM)).decode()
 
 
 def request(name: str, pem: str, **spec: Any) -> str:
@@ -77,7 +72,7 @@ def as_user(admin: Kubectl, master: Kmaster, certificate: str, key: Any, tmp_pat
 def test_an_approved_request_gives_a_usable_certificate(kind: str, admin: Kubectl, master: Kmaster, tmp_path: Path) -> None:
     key: Any = ec.generate_private_key(ec.SECP256R1()) if kind == "elliptic" else rsa.generate_private_key(65537, 2048)
     name = f"jane-{kind}"
-    admin("create", "-f", "-", stdin=request(name, asked(key, name, "dev"), expirationSeconds=3600))
+    admin("create", "-f", "-", stdin=request(name, asked(name, "dev", key=key), expirationSeconds=3600))
     assert "Pending" in admin("get", "csr", name)
     admin("certificate", "approve", name)
     text = until(lambda: admin.json("get", "csr", name)["status"].get("certificate"), "the certificate")
@@ -95,8 +90,8 @@ def test_an_approved_request_gives_a_usable_certificate(kind: str, admin: Kubect
 
 def test_what_is_not_signed(admin: Kubectl) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    pem = asked(key, "joe")
-    refused = admin.fails("create", "-f", "-", stdin=request("masters", asked(key, "joe", "system:masters")))
+    pem = asked("joe", key=key)
+    refused = admin.fails("create", "-f", "-", stdin=request("masters", asked("joe", "system:masters", key=key)))
     assert "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed" in refused
     broken = base64.b64encode(b"-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n").decode()
     assert "spec.request: Invalid value" in admin.fails("create", "-f", "-", stdin=request("broken", broken))
@@ -114,7 +109,7 @@ def test_what_is_not_signed(admin: Kubectl) -> None:
 
 def test_approving_takes_a_right_on_the_signer(admin: Kubectl, master: Kmaster) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    admin("create", "-f", "-", stdin=request("waits", asked(key, "kim")))
+    admin("create", "-f", "-", stdin=request("waits", asked("kim", key=key)))
     verbs = ["--verb=get,list,watch,update,patch", "--resource=certificatesigningrequests.certificates.k8s.io"]
     admin("create", "clusterrole", "requests", *verbs, "--resource=certificatesigningrequests.certificates.k8s.io/approval")
     admin("create", "clusterrolebinding", "requests", "--clusterrole=requests", "--user=lee")
@@ -143,7 +138,7 @@ def test_a_revoked_certificate_opens_nothing_more(admin: Kubectl, master: Kmaste
     assert first.run("auth", "whoami").returncode == 1
     assert "mallory" in admin("get", "configmap", "steersman-revoked-users", "-n", "kube-system", "-o", "jsonpath={.data}")
     key = ec.generate_private_key(ec.SECP256R1())
-    admin("create", "-f", "-", stdin=request("mallory", asked(key, "mallory")))
+    admin("create", "-f", "-", stdin=request("mallory", asked("mallory", key=key)))
     admin("certificate", "approve", "mallory")
     text = until(lambda: admin.json("get", "csr", "mallory")["status"].get("certificate"), "the certificate")
     by_request = as_user(admin, master, text, key, tmp_path)

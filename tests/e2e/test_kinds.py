@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.certificate_requests import asked
 from tests.e2e.kmaster import Kmaster, Kubectl, running
 from tests.e2e.test_kubectl import ALWAYS, binary, node, pod, text
 from tests.master.api.kinds.cases import CASES, Case
@@ -153,8 +153,7 @@ def test_a_budget_holds_an_eviction_until_it_allows_it(kubectl: Kubectl) -> None
 
 def test_a_certificate_is_requested_and_approved(kubectl: Kubectl) -> None:
     name = f"csr-{kubectl.namespace}"
-    request = base64.b64encode(b"-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n").decode()
-    spec = {"request": request, "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}
+    spec = {"request": asked("jane"), "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}
     document = {"kind": "CertificateSigningRequest", "apiVersion": "certificates.k8s.io/v1", "metadata": {"name": name}, "spec": spec}
     kubectl("create", "-f", "-", stdin=text(document))
     assert "Pending" in kubectl("get", "csr", name)

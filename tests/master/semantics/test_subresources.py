@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 
 import pytest
 
+from tests.certificate_requests import asked
 from tests.master.semantics.ground import ABSENT, MERGE, STRATEGIC, Case, Ground, answered, deployment, ids, invalid, pod, refused, with_meta
-from tests.master.semantics.requests import certificate_request
 
 POD, DEPLOYED = ("POST {n}/pods", pod()), ("POST {apps}/deployments", deployment())
 SCALE = "{apps}/deployments/d/scale"
@@ -116,7 +115,7 @@ RESIZES = [
     answered("it is read as the pod", "GET {n}/pods/p/resize", given=[SIZED], shows={"kind": "Pod", "metadata.name": "p"}),
 ]  # fmt: skip
 
-REQUEST = base64.b64encode(certificate_request()).decode()
+REQUEST = asked("jane")
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 ASKED = (f"POST {CSRS}", {"metadata": {"name": "r-{ns}"}, "spec": {"request": REQUEST, "signerName": "example.com/x", "usages": ["client auth"], "username": "somebody"}})
 APPROVED = {"status": {"conditions": [{"type": "Approved", "status": "True", "reason": "Known"}], "certificate": "YQ=="}}

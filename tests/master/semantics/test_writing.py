@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 
 import pytest
 
+from tests.certificate_requests import asked
 from tests.master.semantics.ground import (
     ABSENT, APPLY, JSON_PATCH, MERGE, STRATEGIC, Case, Ground, answered, config, deployment, ids, invalid, pod, refused, with_meta,
 )  # fmt: skip
-from tests.master.semantics.requests import certificate_request
 
 POST, PUT = "POST {n}/configmaps", "PUT {n}/configmaps/c"
 MADE, POD, DEPLOYED = (POST, config()), ("POST {n}/pods", pod()), ("POST {apps}/deployments", deployment())
@@ -44,7 +43,7 @@ def wrong(name: str, cause: str, field: str, document: dict, of: str = 'ConfigMa
 
 
 TEMPLATED = deployment(template={"metadata": {"labels": {"app": "d", "x": "a b"}}, "spec": {"containers": [{"name": "main", "image": "web:1"}]}})
-REQUEST = base64.b64encode(certificate_request()).decode()
+REQUEST = asked("jane")
 CSR = {"metadata": {"name": "Csr:{ns}"}, "spec": {"request": REQUEST, "signerName": "example.com/x", "usages": ["client auth"]}}
 NAMES = [
     wrong("a name with capitals", f'Invalid|Invalid value: "Web": {SUBDOMAIN}', "metadata.name", config("Web"), 'ConfigMap "Web"'),

@@ -7,14 +7,11 @@ is refused likewise. None: the kind has no such rule.
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import msgspec
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.certificate_requests import asked
 
 Json = dict[str, Any]
 Refusal = tuple[Json, str, str]
@@ -24,11 +21,7 @@ SELECTOR = {"matchLabels": LABELS}
 CONTAINERS = [{"name": "main", "image": "web:1"}]
 TEMPLATE = {"metadata": {"labels": LABELS}, "spec": {"containers": CONTAINERS}}
 ONCE = {"metadata": {"labels": LABELS}, "spec": {"containers": CONTAINERS, "restartPolicy": "Never"}}
-_KEY = ec.generate_private_key(ec.SECP256R1())
-REQUEST = base64.b64encode(
-    x509.CertificateSigningRequestBuilder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "jane")]))
-    .sign(_KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-).decode()  # fmt: skip
+REQUEST = asked("jane")
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 RULE = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
 WEBHOOK = {
