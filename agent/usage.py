@@ -51,7 +51,7 @@ def rates(before: Look, after: Look) -> tuple[int, int, tuple[messages.PodUse, .
     for each in after.containers.values():
         old = before.containers.get(each.id)
         # As it runs since its start, wall-clock: a clock that jumps between the two makes it wait for the next look.
-        since_s = window_s if old is not None else after.now - (each.started_at or after.now)
+        since_s = _between(old, each, window_s) if old is not None else (each.at or after.now) - (each.started_at or after.now)
         used_ns = each.cpu_ns - (old.cpu_ns if old is not None else 0)
         if not SHORTEST_S <= since_s <= window_s + SHORTEST_S or used_ns < 0:
             partial.add(each.uid)
@@ -67,6 +67,13 @@ def rates(before: Look, after: Look) -> tuple[int, int, tuple[messages.PodUse, .
         messages.PodUse(uid, windows[uid], tuple(containers)) for uid, containers in measured.items() if uid not in partial
     )
     return host_nano, after.host.memory_bytes + (0 if after.host.whole else total_bytes), pods
+
+
+def _between(old: ContainerStats, new: ContainerStats, window_s: float) -> float:
+    """Seconds between two measures: by their own times, since a runtime measures when it likes, unless the clock jumped in between."""
+    if old.at is not None and new.at is not None and abs(new.at - old.at - window_s) < SHORTEST_S:
+        return new.at - old.at
+    return window_s
 
 
 def by_id(stats: Iterable[ContainerStats]) -> dict[str, ContainerStats]:

@@ -165,7 +165,8 @@ class ObservedSandbox(msgspec.Struct, frozen=True):
 
 
 class ContainerStats(msgspec.Struct, frozen=True):
-    """What a running container used so far. cpu_ns: nanoseconds of CPU since its start; memory_bytes: its working set now."""
+    """What a running container used so far. cpu_ns: nanoseconds of CPU since its start; memory_bytes: its working set now.
+    at: when that was measured. Times are wall-clock seconds."""
 
     id: str
     uid: str
@@ -173,6 +174,7 @@ class ContainerStats(msgspec.Struct, frozen=True):
     cpu_ns: int
     memory_bytes: int
     started_at: float | None = None
+    at: float | None = None
 
 
 class RuntimeEvent(msgspec.Struct, frozen=True):

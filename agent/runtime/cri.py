@@ -145,6 +145,7 @@ def stats(item: cri.ContainerStats, started_at: float | None) -> ContainerStats 
         cpu_ns=item.cpu.usage_core_nano_seconds.value,
         memory_bytes=item.memory.working_set_bytes.value,
         started_at=started_at,
+        at=seconds(item.cpu.timestamp),
     )
 
 

@@ -130,8 +130,8 @@ class DockerRuntime:
                 continue
             used = cgroup_use.used(f"{parents.get(told.get(convert.LABEL_SANDBOX, ''), DOCKER_CGROUP)}/{identity}")
             if used is not None:
-                started_at = self._sight.started_at(identity)
-                found.append(ContainerStats(identity, told.get(LABEL_POD_UID, ""), told.get(LABEL_CONTAINER, ""), *used, started_at))
+                times = (self._sight.started_at(identity), self._clock.now())
+                found.append(ContainerStats(identity, told.get(LABEL_POD_UID, ""), told.get(LABEL_CONTAINER, ""), *used, *times))
         return found
 
     async def _listed(self, *labels: str) -> list[Document]:

@@ -123,7 +123,7 @@ class HollowRuntime:
                 cpu_ns = (asked.cpu_request_milli or LITTLE_CPU_MILLI) * (now - container.started_at) * 1e6
                 found.append(ContainerStats(
                     container.id, container.sandbox.spec.uid, container.spec.name, int(cpu_ns),
-                    asked.memory_request_bytes or LITTLE_MEMORY_BYTES, container.started_at,
+                    asked.memory_request_bytes or LITTLE_MEMORY_BYTES, container.started_at, now,
                 ))  # fmt: skip
         return found
 

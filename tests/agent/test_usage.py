@@ -38,6 +38,30 @@ def test_a_rate_is_what_was_used_between_two_looks() -> None:
     assert (cpu, memory) == (S // 2, 350)
 
 
+@pytest.mark.parametrize(
+    ("at", "nano"),
+    [
+        pytest.param(1020.0, S // 2, id="as the looks were"),
+        pytest.param(1020.5, 5 * S / 10.5, id="a little later than the look"),
+        pytest.param(4620.0, S // 2, id="the clock jumped: the looks know better"),
+        pytest.param(1010.0, S // 2, id="a measure that is told again"),
+        pytest.param(None, S // 2, id="nobody says when"),
+    ],
+)
+def test_a_measure_has_a_time_of_its_own(at: float | None, nano: float) -> None:
+    old = msgspec.structs.replace(OLD, at=1010.0)
+    _, _, [pod] = rates(look(10, old), look(20, grown(old, 5 * S, at=at)))
+    assert pod.containers[0].cpu_nano == round(nano)
+
+
+@pytest.mark.parametrize("late_s", [0.0, 1e-6, 0.003, 0.2])
+def test_what_hollow_containers_declare_is_what_they_use_however_late_the_look(late_s: float) -> None:
+    began, now = 1795602221.123456, (1795602231.234567, 1795602236.345678)
+    first, second = (ContainerStats("a", "u1", "app", int(200 * (at - began) * 1e6), 100, began, at) for at in now)
+    _, _, [pod] = rates(look(10, first), look(10 + now[1] - now[0] + late_s, second))
+    assert pod.containers[0].cpu_nano == S // 5
+
+
 def test_a_whole_host_is_not_counted_twice() -> None:
     before, after = Consumed(100 * S, 0, whole=True), Consumed(120 * S, 7000, whole=True)
     cpu, memory, _ = rates(look(10, OLD, host=before), look(20, grown(OLD, 5 * S), host=after))
