@@ -5,6 +5,10 @@ Clients switch on `reason`; `details` names the object and the offending fields.
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from common.errors import Expired, SteersmanError
 from master.api.contract import Document
 
@@ -33,3 +37,16 @@ def of(error: SteersmanError) -> Document:
     if details:
         document["details"] = details
     return document
+
+
+def success(message: str = "", *, code: int = 200, **details: Any) -> bytes:
+    """The encoded Status of a success; empty details are left out."""
+    document: Document = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    if message:
+        document["message"] = message
+    details = {key: value for key, value in details.items() if value}
+    if details:
+        document["details"] = details
+    if code != 200:
+        document["code"] = code
+    return msgspec.json.encode(document)

@@ -4,7 +4,7 @@
                        │
                        └─► who calls? ─► discovery, OpenAPI ─► documents
                                   │
-                                  └─► a resource ─► verbs | watch | logs | remote (exec, attach) | ports ─► the door
+                                  └─► a resource ─► objects | watch | logs | remote (exec, attach) | ports ─► the door
 
 Owns that order and the life of the front (`listen`, `run`, `stop`); each part is a module of its own. There is no router: a
 Kubernetes path is split once, which is faster than matching patterns, and every path has one meaning.
@@ -20,11 +20,13 @@ import msgspec
 from aiohttp import hdrs, web
 
 from common.clock import Clock, Rng
-from common.errors import MethodNotAllowed, SteersmanError
+from common.errors import SteersmanError
+from master.api import faults, query
 from master.api.contract import Door
 from master.api.metrics import Source
 from master.api.streams import Streams
-from master.rest import documents, negotiate, query, reply, routes
+from master.api.verbs import Verbs
+from master.rest import documents, negotiate, objects, reply, routes
 from master.rest.call import Call
 from master.rest.callers import Callers
 from master.rest.complaints import Complaints
@@ -36,7 +38,6 @@ from master.rest.meter import Meter
 from master.rest.ports import PortForward
 from master.rest.proxy import Proxy
 from master.rest.remote import Remote
-from master.rest.verbs import NOT_ALLOWED, Verbs
 from master.rest.watch import Watches
 
 STOP_S = 1.5
@@ -77,7 +78,7 @@ class Front:
         self._meter = Meter()
         self._callers = Callers(door, self._complaints)
         self._verbs = Verbs(door, clock=clock)
-        self._watches = Watches(door, clock=clock, rng=rng)
+        self._watches = Watches(self._verbs, rng=rng)
         logs, remote, ports = Logs(door, streams), Remote(door, streams), PortForward(door, streams)
         self._streaming = {
             "log": logs.answer, "exec": remote.answer, "attach": remote.answer, "portforward": ports.answer, "proxy": Proxy(door).answer,
@@ -152,11 +153,11 @@ class Front:
             with self._meter.lasting(request, route, "CONNECT"):
                 return await self._streamed(call, streaming)
         if watched and request.method != "GET":
-            raise MethodNotAllowed(NOT_ALLOWED)
+            raise faults.not_allowed()
         if request.method == "GET" and not route.subresource and (watched or ("watch" in call.query and query.flag(call.query, "watch"))):
             with self._meter.lasting(request, route, "WATCH"):
                 return await self._watches.answer(call)
-        return await self._verbs.answer(call)
+        return await objects.answer(self._verbs, call)
 
     async def _streamed(self, call: Call, answer: Callable[[Call], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
         try:

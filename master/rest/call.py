@@ -13,7 +13,6 @@ from aiohttp import web
 from master.api.contract import Actor
 from master.rest.negotiate import Accepted
 from master.rest.routes import Route
-from master.store.contract import Cause
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -22,7 +21,3 @@ class Call(msgspec.Struct, frozen=True):
     route: Route
     query: Mapping[str, str]
     accepted: Accepted
-
-    def cause(self) -> Cause:
-        """Why a write of this request is made: a user asked for it."""
-        return Cause(self.actor.name, "Request", f"{self.request.method} {self.request.path}")

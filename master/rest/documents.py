@@ -22,14 +22,13 @@ import msgspec
 from aiohttp import hdrs, web
 
 from common import architecture, version
-from common.errors import MethodNotAllowed, NotFound
-from master.api import discovery, metrics
+from common.errors import NotFound
+from master.api import discovery, faults, metrics, query
 from master.api.access.tokens import TokenAuthority
 from master.api.catalog import Catalog
 from master.api.metrics import Source
-from master.rest import negotiate, openapi, query, reply, routes
+from master.rest import negotiate, openapi, reply, routes
 from master.rest.openapi import OpenApi
-from master.rest.verbs import NOT_ALLOWED
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ class Documents:
 
     async def _json(self, request: web.BaseRequest, document: object, content_type: str = "") -> web.Response:
         if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(NOT_ALLOWED)
+            raise faults.not_allowed()
         return await reply.json(request, msgspec.json.encode(document), content_type=content_type)
 
     # Discovery.
@@ -114,7 +113,7 @@ class Documents:
 
     async def _told(self, request: web.BaseRequest) -> web.Response:
         if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(NOT_ALLOWED)
+            raise faults.not_allowed()
         body = metrics.text(family for source in self._metrics for family in source())
         headers = {hdrs.CONTENT_TYPE: "text/plain; version=0.0.4; charset=utf-8", hdrs.SERVER: "steersman", hdrs.VARY: "Accept-Encoding"}
         if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
@@ -126,7 +125,7 @@ class Documents:
 
     def _health(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
         if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(NOT_ALLOWED)
+            raise faults.not_allowed()
         checks = self._checks[parts[0]]
         if len(parts) > 1:
             if len(parts) > 2 or parts[1] not in checks:

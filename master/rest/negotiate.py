@@ -13,23 +13,17 @@ Pure; the few distinct headers that clients send are parsed once.
 
 from __future__ import annotations
 
-import enum
 import functools
 
 import msgspec
 
 from common.errors import NotAcceptable
+from master.api.forms import Form
 
 MAX_HEADER = 4096
 JSON = "application/json"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _PLAIN = frozenset((JSON, "application/*", "*/*"))
-
-
-class Form(enum.Enum):
-    PLAIN = "plain"
-    TABLE = "table"
-    PARTIAL = "partial"
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterable
 import msgspec
 from aiohttp import hdrs, web
 
-from common.errors import MethodNotAllowed, NotAcceptable
+from common.errors import NotAcceptable
+from master.api import faults
 from master.api.catalog import Catalog
 from master.api.openapi import operations, v2, v3
 from master.api.registry import Resource
 from master.rest import negotiate, reply
-from master.rest.verbs import NOT_ALLOWED
 
 HEADS = ("openapi", "swagger.json", "swagger-2.0.0.pb-v1")
 JSON = negotiate.JSON
@@ -69,7 +69,7 @@ class OpenApi:
     async def answer(self, request: web.BaseRequest, parts: list[str]) -> web.Response | None:
         """None when the path names no document."""
         if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(NOT_ALLOWED)
+            raise faults.not_allowed()
         accept = request.headers.get(hdrs.ACCEPT, "")
         if parts == ["openapi", "v2"]:
             return await self._version_2(request, v2_form(accept))

@@ -7,13 +7,12 @@ be allowed to read the pod.
 
 from __future__ import annotations
 
-from common.errors import BadRequest, MethodNotAllowed
+from common.errors import BadRequest
 from common.objects.pod import Pod
 from master.api import faults
 from master.api.access.rules import Access
 from master.api.contract import Door
 from master.rest.call import Call
-from master.rest.verbs import NOT_ALLOWED
 
 VERBS = {"GET": "get", "POST": "create"}
 
@@ -21,7 +20,7 @@ VERBS = {"GET": "get", "POST": "create"}
 def reached(door: Door, call: Call) -> Pod:
     """Raises MethodNotAllowed, Forbidden, NotFound, BadRequest."""
     if call.request.method not in VERBS:
-        raise MethodNotAllowed(NOT_ALLOWED)
+        raise faults.not_allowed()
     route, verb = call.route, VERBS[call.request.method]
     door.authorize(call.actor, Access(verb, "", route.resource.plural, route.subresource, route.namespace, route.name))
     pod = door.views.get(Pod, route.ref)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from common.errors import MethodNotAllowed, Unavailable
+from common.errors import Unavailable
 from master.api import faults
 from master.api.access.rules import Access
 from master.api.contract import Door, Ref
 from common.objects import meta
 from master.rest.call import Call
-from master.rest.verbs import NOT_ALLOWED
 
 VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "OPTIONS": "get"}
 
@@ -33,7 +32,7 @@ class Proxy:
         """Raises Forbidden, NotFound, Unavailable."""
         route, verb = call.route, VERBS.get(call.request.method)
         if verb is None:
-            raise MethodNotAllowed(NOT_ALLOWED)
+            raise faults.not_allowed()
         what = route.resource.plural
         self._door.authorize(call.actor, Access(verb, "", what, route.subresource, route.namespace, route.name))
         name = named(route.name)

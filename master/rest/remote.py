@@ -17,9 +17,10 @@ from common.errors import BadRequest, SteersmanError, Unavailable
 from common.objects.pod import Pod, container_of
 from common.wire.flow import RESIZE, STATUS, STDIN
 from common.wire.requests import AttachRequest, ExecRequest
+from master.api import logs, query
 from master.api.contract import Door
 from master.api.streams import Conversation, Streams
-from master.rest import channels, logs, query, upgrade
+from master.rest import channels, upgrade
 from master.rest.call import Call
 from master.rest.pods import reached
 

@@ -1,8 +1,8 @@
 """Answers: bytes and Status documents as HTTP responses.
 
-Owns status codes, headers, compression and pretty-printing. An answer is made of bytes that are already encoded: a list is a
-joining of stored bytes, never a decoding of them. Large answers are compressed for those who accept it, in a thread, because
-compressing megabytes on the event loop would hold up everybody's watches.
+Owns status codes, headers, compression and pretty-printing; the bytes come encoded, as `master/api/forms.py` makes them. Large
+answers are compressed for those who accept it, in a thread, because compressing megabytes on the event loop would hold up everybody's
+watches.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -18,9 +18,7 @@ from aiohttp import hdrs, web
 
 from common.errors import SteersmanError
 from master.api import status
-from master.api.contract import Stored
-from master.api.registry import Resource
-from master.rest.query import flag
+from master.api.query import flag
 
 log = logging.getLogger(__name__)
 
@@ -53,19 +51,6 @@ def failure(error: SteersmanError) -> web.Response:
 def bug() -> web.Response:
     """What a caller learns about an error of ours: that it is logged, and nothing else."""
     return failure(SteersmanError("Internal error occurred: it is logged by the master"))
-
-
-def success(message: str = "", *, code: int = 200, **details: Any) -> bytes:
-    """The encoded Status of a success; empty details are left out."""
-    document: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-    if message:
-        document["message"] = message
-    details = {key: value for key, value in details.items() if value}
-    if details:
-        document["details"] = details
-    if code != 200:
-        document["code"] = code
-    return _encode(document)
 
 
 def warning_text(text: str) -> str:
@@ -106,46 +91,3 @@ async def json(
     response = web.Response(body=body, status=code, headers=headers)
     _with_warnings(response, warnings)
     return response
-
-
-def joined(resource: Resource, items: Sequence[Stored], *, revision: int, continue_: str = "", remaining: int | None = None) -> bytes:
-    """A list document, spliced from stored bytes."""
-    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-    if continue_:
-        metadata["continue"] = continue_
-    if remaining is not None:
-        metadata["remainingItemCount"] = remaining
-    head = b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[' % (
-        resource.kind.encode(), resource.api_version.encode(), _encode(metadata),
-    )  # fmt: skip
-    return b"".join((head, b",".join([stored.json() for stored in items]), b"]}"))
-
-
-class _MetadataOnly(msgspec.Struct):
-    metadata: msgspec.Raw
-
-
-class _Partial(msgspec.Struct, rename="camel"):
-    kind: str
-    api_version: str
-    metadata: msgspec.Raw
-
-
-_metadata = msgspec.json.Decoder(_MetadataOnly)
-
-
-def partial(stored: Stored, version: str) -> bytes:
-    """PartialObjectMetadata of one object."""
-    return _encode(_Partial("PartialObjectMetadata", f"meta.k8s.io/{version}", _metadata.decode(stored.json()).metadata))
-
-
-def partial_list(items: Sequence[Stored], *, version: str, revision: int, continue_: str = "", remaining: int | None = None) -> bytes:
-    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-    if continue_:
-        metadata["continue"] = continue_
-    if remaining is not None:
-        metadata["remainingItemCount"] = remaining
-    head = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%s","metadata":%s,"items":[' % (
-        version.encode(), _encode(metadata),
-    )  # fmt: skip
-    return b"".join((head, b",".join([partial(stored, version) for stored in items]), b"]}"))

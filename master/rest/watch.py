@@ -1,7 +1,7 @@
 """Watches: the door's events as lines of JSON, for as long as the client listens.
 
-Owns the stream's form: one event a line, plain, as Tables or as metadata alone; bookmarks; errors as an ERROR event once the
-stream has begun and as an HTTP error before. The order, the completeness and the selection of events are the door's.
+Owns the stream over HTTP: errors are an ERROR event once it has begun, and an HTTP error before. The lines are `master/api/forms.py`'s;
+the order, the completeness and the selection of events are the door's.
 
 The door refuses at once what it refuses (a bad selector, a revision that is gone), so that is an HTTP status; the headers then
 go out without waiting for a first event, which may never come.
@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
 
-import msgspec
 from aiohttp import hdrs, web
 
-from common.clock import Clock, Rng
+from common.clock import Rng
 from common.errors import BadRequest, SteersmanError, Unavailable
-from master.api import status, tables
-from master.api.contract import Door, EventType, WatchEvent
-from master.rest import query, reply
+from master.api import forms
+from master.api.verbs import Events, Verbs
+from master.rest import objects
 from master.rest.call import Call
-from master.rest.negotiate import Form
 
 log = logging.getLogger(__name__)
 
@@ -30,92 +27,22 @@ DEFAULT_S = 1800
 """How long a watch lasts that says nothing of it: this, up to twice this; not all at the same moment."""
 STALL_S = 60.0
 """A client that takes nothing for so long is cut off."""
-INITIAL_END = "k8s.io/initial-events-end"
-
-Events = AsyncIterator[Sequence[WatchEvent]]
-
-
-def _line(kind: str, body: bytes) -> bytes:
-    return b'{"type":"%s","object":%s}\n' % (kind.encode(), body)
-
-
-def error_line(error: SteersmanError) -> bytes:
-    return _line("ERROR", msgspec.json.encode(status.of(error)))
-
-
-class Lines:
-    """Events to lines, in the form that the call asked for. The first Table carries the column definitions."""
-
-    def __init__(self, call: Call, clock: Clock) -> None:
-        self._resource = call.route.resource
-        self._form = call.accepted.form
-        self._version = call.accepted.version
-        self._include = call.query.get("includeObject", "")
-        self._clock = clock
-        self._headers = True
-        if self._form is Form.TABLE:
-            tables.render(self._resource, [], now=0.0, include=self._include)  # refuse a bad includeObject before the stream
-
-    def of(self, batch: Sequence[WatchEvent]) -> bytes:
-        if self._form is Form.PLAIN:
-            return b"".join([
-                _line(event.type.value, event.stored.json()) if event.stored is not None else self._bookmark(event)
-                for event in batch
-            ])  # fmt: skip
-        return b"".join([self._shaped(event) for event in batch])
-
-    def _shaped(self, event: WatchEvent) -> bytes:
-        if event.stored is None:
-            return self._bookmark(event)
-        if self._form is Form.PARTIAL:
-            return _line(event.type.value, reply.partial(event.stored, self._version))
-        table = tables.render(
-            self._resource, [event.stored], now=self._clock.now(), include=self._include, revision=event.revision,
-            version=self._version, headers=self._headers,
-        )  # fmt: skip
-        self._headers = False
-        return _line(event.type.value, table)
-
-    def _bookmark(self, event: WatchEvent) -> bytes:
-        metadata: dict[str, object] = {"resourceVersion": str(event.revision), "creationTimestamp": None}
-        if event.initial_end:
-            metadata["annotations"] = {INITIAL_END: "true"}
-        kind, version = self._resource.kind, self._resource.api_version
-        if self._form is Form.PARTIAL:
-            kind, version = "PartialObjectMetadata", f"meta.k8s.io/{self._version}"
-        document: dict[str, object] = {"kind": kind, "apiVersion": version, "metadata": metadata}
-        if self._form is Form.TABLE:
-            row = {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{self._version}", "metadata": metadata}
-            document = {
-                "kind": "Table", "apiVersion": f"meta.k8s.io/{self._version}",
-                "metadata": {"resourceVersion": str(event.revision)}, "columnDefinitions": [],
-                "rows": [{"cells": [], "object": row}],
-            }  # fmt: skip
-        return _line(EventType.BOOKMARK.value, msgspec.json.encode(document))
-
 
 class Watches:
-    def __init__(self, door: Door, *, clock: Clock, rng: Rng) -> None:
-        self._door = door
-        self._clock = clock
+    def __init__(self, verbs: Verbs, *, rng: Rng) -> None:
+        self._verbs = verbs
         self._rng = rng
 
     async def answer(self, call: Call) -> web.StreamResponse:
         """Stream until the time is over, the client is gone, or the server stops."""
-        asked = query.for_watch(call.query, name=call.route.name)
-        timeout_s = asked.timeout_s or DEFAULT_S * (1 + self._rng.random())
-        lines = Lines(call, self._clock)
-        events = self._door.watch(
-            call.actor, call.route.resource.key, call.route.namespace, selection=asked.selection,
-            after=self._door.views.revision if asked.from_now else asked.after,
-            bookmarks=asked.bookmarks, initial=asked.initial, timeout_s=timeout_s,
-        )  # fmt: skip
+        asked = objects.request_of(call, "watch")
+        events, lines = self._verbs.watch(asked, default_s=DEFAULT_S * (1 + self._rng.random()))
         try:
             return await self._stream(call, events, lines)
         finally:
             await events.aclose()  # type: ignore[attr-defined]
 
-    async def _stream(self, call: Call, events: Events, lines: Lines) -> web.StreamResponse:
+    async def _stream(self, call: Call, events: Events, lines: forms.Lines) -> web.StreamResponse:
         stream = await open_stream(call, "application/json")
         stopped = False
         try:
@@ -127,7 +54,7 @@ class Watches:
             stopped = True
         except SteersmanError as error:
             if not (isinstance(error, Unavailable) and stream.server_stops):
-                await stream.write(error_line(error))
+                await stream.write(forms.error_line(error))
         return await stream.end(uncancel=stopped)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import BadRequest, Invalid, SteersmanError
 from master.api.contract import DeleteOptions, Selection
-from master.rest import query
+from master.api import query
 
 LISTS = {
     "nothing": ({}, query.ListQuery()),

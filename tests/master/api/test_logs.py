@@ -10,7 +10,7 @@ import pytest
 from common.errors import BadRequest, Invalid
 from common.objects.pod import Pod
 from common.wire.requests import LogRequest
-from master.rest import logs
+from master.api import logs
 
 
 def pod(*containers: str, inits: tuple[str, ...] = (), **statuses: dict[str, Any]) -> Pod:
