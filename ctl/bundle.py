@@ -30,6 +30,7 @@ from common.errors import SteersmanError
 from ctl import config, redaction
 from ctl.client import Client, run
 from ctl.lab_logs import host_of, service_of
+from ctl.objects import Objects
 
 RESOURCES = (
     "nodes", "namespaces", "pods", "events", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "services",
@@ -65,13 +66,13 @@ async def collect(client: Client, into: Contents) -> None:
     """Objects and their recent history. Raises when the master does not answer; what it refuses is noted."""
     master = await client.call("version")
     into.texts["versions.txt"] += f"kmaster {master['version']} (Kubernetes {master['kubernetes']}), cluster {master['cluster']}\n"
-    secrets = await client.call("list", resource="secrets")
+    secrets = await Objects(client).list("secrets")
     into.known = redaction.values(secrets["items"])
     into.documents["objects/secrets.yaml"] = {**secrets, "items": [redaction.secret(each) for each in secrets["items"]]}
     recent: list[tuple[int, str, dict[str, Any]]] = []
     for resource in RESOURCES:
         try:
-            listed = await client.call("list", resource=resource)
+            listed = await Objects(client).list(resource)
         except SteersmanError as error:
             into.errors.append(f"{resource}: {error.message}")
             continue

@@ -1,7 +1,13 @@
-"""kctl's side of the native front: calls and watches over one authenticated connection.
+"""kctl's side of the native front: calls over one authenticated connection, any number of them at a time.
 
-Owns request numbers, time-outs and turning a Status document back into the exception it was. Asynchronous throughout;
-`asyncio.run` happens once, at the click boundary (`connected`, `run`).
+Owns request numbers, the patience with a silent master, and turning a Status document back into the exception it was. An answer is one
+message, or a head and a stream of bytes for which this side gives credit (`common/wire/flow.py`). What the calls mean is said by their
+users: `objects.py` for the API's verbs.
+
+A master that is gone is noticed by asking: whoever waits for longer than ASK_AGAIN_S asks whether the call is still known. No answer
+within ANSWER_S is a Timeout; a master that was started anew does not know the call, which is Unavailable.
+
+Asynchronous throughout; `asyncio.run` happens once, at the click boundary (`connected`, `run`).
 """
 
 from __future__ import annotations
@@ -9,63 +15,129 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import click
 
-from common.errors import BY_REASON, FieldCause, SteersmanError, Timeout
-from common.wire import codec, messages, zmq_transport
+from common.aio.tasks import TaskGroup
+from common.errors import BY_REASON, FieldCause, SteersmanError, Timeout, Unavailable
+from common.wire import codec, messages
+from common.wire.flow import Flow
 from common.wire.transport import Connection
 from ctl import config
 
 T = TypeVar("T")
 
 ANSWER_S = 15.0
-REPLIES = messages.Reply | messages.Fault
+ASK_AGAIN_S = 2.0
+NO_ANSWER = f"no answer from the master at {{}} within {ANSWER_S:g} s: is kmaster running there, and is this its key?"
+
+
+class Answer:
+    """A call under way. head: what came before the bytes, or the whole answer."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.head: asyncio.Future[messages.Reply] = asyncio.get_running_loop().create_future()
+        self.heard = asyncio.get_running_loop().time()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes as they come. Raises what broke them off."""
+        while (received := await self.flow.receive()) is not None:
+            yield received[1]
+
+    async def body(self) -> bytes:
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        rest = b""
+        async for chunk in self.chunks():
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield line
+
+    def fail(self, error: SteersmanError) -> None:
+        if not self.head.done():
+            self.head.set_exception(error)
+            self.head.exception()  # whoever waits gets it; nobody has to
+        self.flow.end(error)
 
 
 class Client:
-    """One connection; one call at a time."""
+    """user, groups: whom to act as, "" for oneself. `run()` must run beside its use: see `talking`."""
 
-    def __init__(self, connection: Connection, endpoint: str) -> None:
+    def __init__(self, connection: Connection, endpoint: str, *, user: str = "", groups: tuple[str, ...] = ()) -> None:
+        self.endpoint = endpoint
         self._connection = connection
-        self._endpoint = endpoint
+        self._acting = (user, groups)
         self._last = 0
+        self._open: dict[int, Answer] = {}
+
+    async def run(self) -> None:
+        async with TaskGroup() as group:
+            group.start(self._ask_again())
+            while True:
+                self._take(codec.decode(await self._connection.receive(), messages.NATIVE_FROM_MASTER))
+
+    def _take(self, message: messages.Reply | messages.Fault | messages.Data | messages.Credit | messages.End) -> None:
+        number = message.id if isinstance(message, messages.Reply | messages.Fault) else message.stream
+        answer = self._open.get(number)
+        if answer is None:
+            return
+        answer.heard = asyncio.get_running_loop().time()
+        match message:
+            case messages.Reply():
+                if not answer.head.done():
+                    answer.head.set_result(message)
+            case messages.Fault():
+                answer.fail(raised(message.status))
+            case messages.Data():
+                answer.flow.put(message.channel, message.data)
+            case messages.End():
+                if message.reason:
+                    answer.fail(BY_REASON.get(message.reason, SteersmanError)(message.message))
+                else:
+                    answer.flow.end()
+
+    async def _ask_again(self) -> None:
+        while True:
+            await asyncio.sleep(ASK_AGAIN_S / 2)
+            now = asyncio.get_running_loop().time()
+            for number, answer in list(self._open.items()):
+                if now - answer.heard > ANSWER_S:
+                    answer.fail(Timeout(NO_ANSWER.format(self.endpoint)))
+                elif now - answer.heard > ASK_AGAIN_S:
+                    with suppress(Unavailable):
+                        await self._connection.send(codec.encode(messages.Credit(0, number, 0)))
+
+    @asynccontextmanager
+    async def asking(self, method: str, **args: Any) -> AsyncIterator[Answer]:
+        """A call whose answer has begun: its head is there, its bytes follow. Leaving the block ends it. Raises what the master raised,
+        Timeout, Unavailable."""
+        self._last += 1
+        number = self._last
+        answer = self._open[number] = Answer(Flow(0, number, self._send))
+        user, groups = self._acting
+        try:
+            await self._send(messages.Call(number, method, args, user, groups))
+            await answer.flow.accept()
+            await answer.head
+            yield answer
+        finally:
+            del self._open[number]
+            if answer.flow.over is False:
+                with suppress(Unavailable):
+                    await self._send(messages.Cancel(0, number))
+
+    async def _send(self, message: messages.Message) -> None:
+        await self._connection.send(codec.encode(message))
 
     async def call(self, method: str, **args: Any) -> Any:
-        """The result. Raises what the master raised, or Timeout when it does not answer."""
-        number = await self._ask(method, args)
-        reply = await self._reply(number, ANSWER_S)
-        return reply.result
-
-    async def watch(self, *, timeout_s: float | None = None, **args: Any) -> AsyncIterator[dict[str, Any]]:
-        """The events of a resource, until `timeout_s` has passed; as `master.native.calls.Watch` takes them."""
-        number = await self._ask("watch", {**args, "timeout_s": timeout_s})
-        while True:
-            reply = await self._reply(number, timeout_s + ANSWER_S if timeout_s else None)
-            if reply.end:
-                return
-            yield reply.result  # type: ignore[misc]
-
-    async def _ask(self, method: str, args: dict[str, Any]) -> int:
-        self._last += 1
-        await self._connection.send(codec.encode(messages.Call(self._last, method, args)))
-        return self._last
-
-    async def _reply(self, number: int, timeout_s: float | None) -> messages.Reply:
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    reply = codec.decode(await self._connection.receive(), REPLIES)
-                    if reply.id != number:
-                        continue
-                    if isinstance(reply, messages.Fault):
-                        raise raised(reply.status)
-                    return reply
-        except TimeoutError:
-            raise Timeout(
-                f"no answer from the master at {self._endpoint} within {ANSWER_S:g} s: is kmaster running there, and is this its key?"
-            ) from None
+        """The result of what is answered with one message."""
+        async with self.asking(method, **args) as answer:
+            answer.flow.end()
+            return answer.head.result().result
 
 
 def raised(status: dict[str, Any]) -> SteersmanError:
@@ -73,21 +145,34 @@ def raised(status: dict[str, Any]) -> SteersmanError:
     details = status.get("details") or {}
     causes = tuple(FieldCause(c.get("reason", ""), c.get("message", ""), c.get("field", "")) for c in details.get("causes", ()))
     kind = BY_REASON.get(status.get("reason", ""), SteersmanError)
-    return kind(status.get("message", ""), causes=causes, name=details.get("name", ""), kind=details.get("kind", ""))
+    about = {field: details.get(field, "") for field in ("group", "kind", "name")}
+    return kind(status.get("message", ""), causes=causes, retry_after_s=details.get("retryAfterSeconds"), **about)
 
 
-async def with_client(given: str | None, use: Callable[[Client], Awaitable[T]]) -> T:
-    """Use a connection of its own, closed at the end."""
-    settings = config.load(given)
+@asynccontextmanager
+async def talking(connection: Connection, endpoint: str, *, user: str = "", groups: tuple[str, ...] = ()) -> AsyncIterator[Client]:
+    """A client that takes what arrives, for as long as the block runs."""
+    client = Client(connection, endpoint, user=user, groups=groups)
+    async with TaskGroup() as group:
+        running = group.start(client.run(), name="client")
+        yield client
+        running.cancel()
+
+
+async def with_client(settings: dict[str, Any], use: Callable[[Client], Awaitable[T]]) -> T:
+    """Use a connection of its own, closed at the end. settings: the command line's, `config`, `user`, `groups`."""
+    from common.wire import zmq_transport
+
+    found = config.load(settings.get("config"))
     dialer = zmq_transport.ZmqDialer(
-        {"control": settings.endpoint},
-        server_key=settings.server_key,
-        public_key=settings.public_key,
-        secret_key=settings.secret_key,
+        {"control": found.endpoint}, server_key=found.server_key, public_key=found.public_key, secret_key=found.secret_key
     )
     connection = await dialer.dial("control")
     try:
-        return await use(Client(connection, settings.endpoint))
+        async with talking(
+            connection, found.endpoint, user=settings.get("user") or "", groups=tuple(settings.get("groups") or ())
+        ) as client:
+            return await use(client)
     finally:
         await connection.close()
 
@@ -95,7 +180,7 @@ async def with_client(given: str | None, use: Callable[[Client], Awaitable[T]]) 
 def run(context: click.Context, use: Callable[[Client], Awaitable[T]]) -> T:
     """Run `use` with a connected client; errors become one line and exit code 1."""
     try:
-        return asyncio.run(with_client((context.obj or {}).get("config"), use))
+        return asyncio.run(with_client(context.obj or {}, use))
     except SteersmanError as error:
         raise click.ClickException(error.message) from None
 

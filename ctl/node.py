@@ -15,6 +15,7 @@ from common.errors import Conflict, NotFound, Timeout, TooManyRequests
 from common.objects.node import TAINT_OUT_OF_SERVICE
 from ctl import output
 from ctl.client import Client, connected
+from ctl.objects import Objects, selection
 
 ATTEMPTS = 5
 EVICT_AGAIN_S = 5.0
@@ -37,7 +38,8 @@ async def ls(client: Client, selector: str, form: str) -> None:
 async def print_list(client: Client, resource: str, namespace: str, form: str, *, labels: str = "", fields: str = "") -> None:
     """List a resource in one of the output forms."""
     tabular = form in ("table", "wide")
-    result = await client.call("list", resource=resource, namespace=namespace, labels=labels, fields=fields, table=tabular)
+    query = selection(labels=labels, fields=fields)
+    result = await Objects(client).list(resource, namespace, form="table" if tabular else "plain", query=query)
     if not tabular:
         output.documents(result, form, resource=resource.removesuffix("s"))
     elif result["rows"]:
@@ -48,10 +50,10 @@ async def print_list(client: Client, resource: str, namespace: str, form: str, *
 
 async def _unschedulable(client: Client, name: str, value: bool) -> bool:
     """Set it; whether that changed anything."""
-    before = await client.call("get", resource="nodes", name=name)
+    before = await Objects(client).get("nodes", name)
     if bool(before["spec"].get("unschedulable")) == value:
         return False
-    await client.call("patch", resource="nodes", name=name, patch={"spec": {"unschedulable": value or None}})
+    await Objects(client).patch("nodes", name, "", {"spec": {"unschedulable": value or None}})
     return True
 
 
@@ -83,7 +85,7 @@ async def drain(client: Client, name: str, force: bool, grace_period: int | None
     """Cordon NAME and move its pods away, waiting until they are gone."""
     changed = await _unschedulable(client, name, True)
     click.echo(f"node/{name} {'cordoned' if changed else 'already cordoned'}")
-    listed = await client.call("list", resource="pods", fields=f"spec.nodeName={name}")
+    listed = await Objects(client).list("pods", query=selection(fields=f"spec.nodeName={name}"))
     leaving = [pod for pod in listed["items"] if not _daemon(pod)]
     bare = [_label(pod) for pod in leaving if not pod["metadata"].get("ownerReferences")]
     if bare and not force:
@@ -106,7 +108,10 @@ async def _evict(client: Client, pod: dict[str, Any], grace_period: int | None) 
     while True:
         click.echo(f"evicting pod {_label(pod)}")
         try:
-            await client.call("evict", name=meta["name"], namespace=meta["namespace"], grace_s=grace_period)
+            eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": meta["name"], "namespace": meta["namespace"]}}
+            if grace_period is not None:
+                eviction["deleteOptions"] = {"gracePeriodSeconds": grace_period}
+            await Objects(client).create("pods", meta["namespace"], eviction, name=meta["name"], subresource="eviction")
             return
         except NotFound:
             return
@@ -119,8 +124,8 @@ async def _until_gone(client: Client, name: str, waiting: dict[str, str], listed
     if not waiting:
         return
     after = int(listed["metadata"]["resourceVersion"])
-    fields = f"spec.nodeName={name}"
-    async for event in client.watch(resource="pods", fields=fields, after=after, timeout_s=timeout_s or None):
+    query = selection(fields=f"spec.nodeName={name}")
+    async for event in Objects(client).watch("pods", query=query, after=after, timeout_s=timeout_s or None):
         if event["type"] == "DELETED":
             gone = waiting.pop(event["object"]["metadata"]["uid"], None)
             if gone:
@@ -146,12 +151,12 @@ def _label(pod: dict[str, Any]) -> str:
 async def rm(client: Client, name: str, force: bool) -> None:
     """Forget NAME: its key is refused from now on, and the host must join again to come back."""
     if not force:
-        pods = await client.call("list", resource="pods", fields=f"spec.nodeName={name}")
+        pods = await Objects(client).list("pods", query=selection(fields=f"spec.nodeName={name}"))
         if pods["items"]:
             raise click.ClickException(
                 f"node {name} still holds {len(pods['items'])} pod(s): kctl node drain {name}, or --force to leave them to it"
             )
-    await client.call("delete", resource="nodes", name=name)
+    await Objects(client).delete("nodes", name)
     click.echo(f"node/{name} removed")
 
 
@@ -168,13 +173,13 @@ async def fence(client: Client, name: str, undo: bool, yes: bool) -> None:
     if not undo and not yes:
         click.confirm(f"Is {name} certainly down? What it may still run will be started elsewhere", abort=True)
     for attempt in range(ATTEMPTS):
-        document = await client.call("get", resource="nodes", name=name)
+        document = await Objects(client).get("nodes", name)
         taints = [t for t in document["spec"].get("taints") or [] if t["key"] != TAINT_OUT_OF_SERVICE]
         if not undo:
             taints.append({"key": TAINT_OUT_OF_SERVICE, "value": "fenced", "effect": "NoExecute"})
         document["spec"]["taints"] = taints
         try:
-            await client.call("update", resource="nodes", name=name, document=document)
+            await Objects(client).update("nodes", name, "", document)
         except Conflict:
             if attempt == ATTEMPTS - 1:
                 raise

@@ -4,8 +4,6 @@ Nodes, pods by what they are doing, Deployments and how complete they are, and t
 the API does not say; it is one page instead of five commands, and what is in trouble comes first.
 
     overview (asks the master) ──► View as plain data ──► page (pure, rich) ──► printed once, or again after changes
-
-Subtle: while watching, one connection per resource says that something changed and another asks anew, for a client has one call at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +17,8 @@ import click
 from common import version as build
 from common.aio.tasks import TaskGroup
 from ctl import output
-from ctl.client import Client, run, with_client
+from ctl.client import Client, run
+from ctl.objects import Objects, selection
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,8 +35,8 @@ SOUND_PODS = {"Running", "Completed", "Succeeded"}
 async def overview(client: Client) -> dict[str, Any]:
     """The figures behind `kctl status`."""
     nodes, pods, deployments, events = [
-        await client.call("list", resource=resource, table=True, **extra)
-        for resource, extra in (("nodes", {}), ("pods", {}), ("deployments", {}), ("events", {"fields": "type=Warning"}))
+        await Objects(client).list(resource, form="table", query=query)
+        for resource, query in (("nodes", {}), ("pods", {}), ("deployments", {}), ("events", selection(fields="type=Warning")))
     ]
     return {
         "nodes": {row["cells"][0]: row["cells"][1] for row in nodes["rows"]},
@@ -94,19 +93,15 @@ def page(view: dict[str, Any]) -> Table:
     return made
 
 
-async def _watch(client: Client, given: str | None, console: Console) -> None:
+async def _watch(client: Client, console: Console) -> None:
     """Draw, and again after each change, at most every REDRAW_S."""
     from rich.live import Live
 
     changed = asyncio.Event()
 
     async def listen(resource: str) -> None:
-        async def note(other: Client) -> None:
-            async for _ in other.watch(resource=resource):
-                changed.set()
-
-        while True:
-            await with_client(given, note)
+        async for _ in Objects(client, told=lambda text: None).watch(resource):
+            changed.set()
 
     async with TaskGroup() as group:
         for resource in WATCHED:
@@ -137,7 +132,7 @@ def status(context: click.Context, form: str | None, watching: bool) -> None:
         console.print(page(run(context, overview)))
         return
     try:
-        run(context, lambda client: _watch(client, context.obj.get("config"), console))
+        run(context, lambda client: _watch(client, console))
     except KeyboardInterrupt:
         return
 

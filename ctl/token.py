@@ -12,6 +12,7 @@ import click
 from ctl import output
 from ctl.client import Client, connected
 from ctl.durations import DURATION
+from ctl.objects import Objects, selection
 
 NAMESPACE = "kube-system"
 PREFIX = "bootstrap-token-"
@@ -37,7 +38,7 @@ async def create(client: Client, ttl: int, description: str) -> None:
 @connected
 async def ls(client: Client, form: str) -> None:
     """List the tokens, without their secrets."""
-    listed = await client.call("list", resource="secrets", namespace=NAMESPACE, fields="type=bootstrap.kubernetes.io/token")
+    listed = await Objects(client).list("secrets", NAMESPACE, query=selection(fields="type=bootstrap.kubernetes.io/token"))
     print_tokens(listed, form)
 
 

@@ -34,10 +34,6 @@ class Keys(msgspec.Struct, frozen=True):
     admin: keys.Pair
     signing: bytes
 
-    def admit_user(self, public_key: str, address: str) -> str | None:
-        """For the native front's listener: the administrator alone."""
-        return f"user:{USER}" if public_key == self.admin.public else None
-
 
 def _secret(folder: Path, name: str, rng: Rng) -> bytes:
     """Read, or made and written. Raises Unavailable for a damaged file."""
@@ -68,11 +64,11 @@ def ensure(data_dir: Path, rng: Rng) -> Keys:
         raise Unavailable(f"the keys cannot be kept in {folder}: {error.strerror or error}") from None
 
 
-def kctl_config(own: Keys, *, address: str) -> bytes:
-    """kctl's configuration. address: `HOST:PORT` of the native front."""
+def kctl_config(own: Keys, *, address: str, pair: keys.Pair, user: str) -> bytes:
+    """kctl's configuration for the holder of `pair`. address: `HOST:PORT` of the native front."""
     document = {
-        "endpoint": f"tcp://{address}", "server_key": own.master.public, "public_key": own.admin.public,
-        "secret_key": own.admin.secret, "user": USER,
+        "endpoint": f"tcp://{address}", "server_key": own.master.public, "public_key": pair.public, "secret_key": pair.secret,
+        "user": user,
     }  # fmt: skip
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 

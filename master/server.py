@@ -13,12 +13,12 @@ A part that dies of a bug is logged and started again; the store's failure ends 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -34,7 +34,7 @@ from common.wire.zmq_transport import ZmqListener
 from master import credentials, pki, process
 from master.api import bootstrap, components, metrics
 from master.api.access.tokens import TokenAuthority
-from master.api.contract import Ref, Views
+from master.api.contract import Actor, Document, Ref, Views
 from master.api.crd.publisher import Publisher
 from master.api.door import ApiDoor
 from master.api.leases import NodeLeases
@@ -48,8 +48,9 @@ from master.controllers.settings import ControllerSettings
 from master.dispatch import dispatch
 from master.dispatch.join import TokenDesk
 from master.dispatch.keyring import KeyRing
+from master.native.calls import UserCreate
+from master.native.desk import Desks
 from master.native.front import NativeFront
-from master.native.verbs import Desks
 from master.rest.app import Front, FrontSettings, host_port
 from master.rest.gate import Bounds
 from master.scheduler.scheduler import Scheduler
@@ -57,6 +58,7 @@ from master.settings import Settings
 from master.store.contract import Store
 from master.store.retention import Retention
 from master.store.sqlite import SqliteStore
+from master.user_keys import KeyDesk, UserKeys
 from master.users import UserDesk
 from master.webhooks import HttpsCaller
 
@@ -199,12 +201,12 @@ class Sockets(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def _sockets(settings: Settings, own: credentials.Keys, ring: KeyRing) -> AsyncIterator[Sockets]:
+async def _sockets(settings: Settings, own: credentials.Keys, ring: KeyRing, users: UserKeys) -> AsyncIterator[Sockets]:
     """Bind all or none. Raises Unavailable with the port and the flag that changes it."""
     wanted = (
         ("agents", settings.agents_port, ring.admit_control),
         ("streams", settings.streams_port, ring.admit_stream),
-        ("native", settings.native_port, own.admit_user),
+        ("native", settings.native_port, users.admit),
     )
     async with AsyncExitStack() as stack:
         made = []
@@ -234,21 +236,27 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
         await store.open()
         stack.push_async_callback(store.close)
         ring = KeyRing(clock)
-        sockets = await stack.enter_async_context(_sockets(settings, own, ring))
+        user_keys = UserKeys(own, clock)
+        sockets = await stack.enter_async_context(_sockets(settings, own, ring, user_keys))
         webhooks = HttpsCaller()
         stack.push_async_callback(webhooks.close)
         world = World(
             store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring, token_key=certificates.tokens,
-            webhooks=webhooks, sign=partial(pki.sign_client, certificates.ca),
+            webhooks=webhooks, sign=functools.partial(pki.sign_client, certificates.ca),
         )  # fmt: skip
         master = await compose(world, settings)
+        user_keys.views = master.door.views
         front = _front(settings, certificates, world=world, master=master, store=store)
         try:
             port = await front.listen()
         except Unavailable as error:
             raise _occupied(error, "--api-port") from None
-        users = UserDesk(certificates, clock, cluster=settings.cluster, address=host_port(settings.reached_at, port))
-        native = _native(settings, own, world=world, master=master, sockets=sockets, users=users)
+        kctl = functools.partial(
+            credentials.kctl_config, own, address=host_port(settings.reached_at, sockets.port(sockets.native))
+        )
+        key_desk = KeyDesk(master.door, user_keys, rng, configure=lambda pair, user: kctl(pair=pair, user=user))
+        users = UserDesk(certificates, key_desk, clock, cluster=settings.cluster, address=host_port(settings.reached_at, port))
+        native = _native(settings, own, world=world, master=master, sockets=sockets, users=users, caller=user_keys.caller)
         async with TaskGroup() as group:
             renewal = supervise("renewal", lambda: _renew(settings, folder, front.context, clock=clock))
             parts = [
@@ -260,7 +268,7 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
             credentials.hand_out(
                 folder,
                 kubeconfig=pki.kubeconfig(certificates, cluster=settings.cluster, address=host_port(settings.reached_at, port)),
-                kctl=credentials.kctl_config(own, address=host_port(settings.reached_at, sockets.port(sockets.native))),
+                kctl=kctl(pair=own.admin, user=credentials.USER),
                 also=settings.kubeconfig_out,
             )
             log.info(
@@ -286,8 +294,9 @@ def _front(settings: Settings, certificates: pki.Pki, *, world: World, master: M
 
 
 def _native(
-    settings: Settings, own: credentials.Keys, *, world: World, master: Master, sockets: Sockets, users: UserDesk
-) -> NativeFront:
+    settings: Settings, own: credentials.Keys, *, world: World, master: Master, sockets: Sockets, users: UserDesk,
+    caller: Callable[[str], Actor | None],
+) -> NativeFront:  # fmt: skip
     key = keys.MasterKey(
         settings.reached_at, sockets.port(sockets.control), sockets.port(sockets.streams), own.master.public
     )
@@ -295,9 +304,13 @@ def _native(
         master.door, world.clock, world.rng, cluster=master.cluster_id, master=keys.sign(own.signing, key),
         signing_key=keys.signing_public(own.signing),
     )  # fmt: skip
+
+    async def create_user(actor: Actor, asked: UserCreate) -> Document:
+        return await users.create(actor, asked.name, tuple(asked.groups), ttl_s=asked.ttl_s, kctl=asked.kctl)
+
     return NativeFront(
-        master.door, listener=sockets.native, desks=Desks(desk.create, desk.delete, users.create),
-        groups={credentials.USER: (pki.MASTERS,)}, clock=world.clock, cluster=settings.cluster,
+        master.door, master.dispatch, listener=sockets.native, desks=Desks(desk.create, desk.delete, create_user), caller=caller,
+        clock=world.clock, cluster=settings.cluster,
     )  # fmt: skip
 
 

@@ -16,6 +16,13 @@ with one key. Every message after Welcome carries the session's epoch; a receive
       Data, Credit          ↔
       End                   →
 
+    kctl                         master
+      Call(id)              →
+                            ←    Fault | Reply, the whole answer with end=True; else its head, and the rest is a stream:
+      Credit(0, id)         ↔    Data(0, id)…, End(0, id)
+      Cancel(0, id)         →
+
+A Credit of 0 bytes asks whether the other end still knows the call; it is answered by another, or by End.
 Times are wall-clock seconds since the epoch; documents are encoded JSON.
 """
 
@@ -255,16 +262,17 @@ class Cancel(Message):
 
 
 class Call(Message):
-    """kctl to master: one request of the native front. method: get, list, watch, create, update, patch, delete, why,
-    status, version, logs, cancel… args: see `master/native`."""
+    """kctl to master: one request of the native front. method and args: see `master/native`. user, groups: whom to act as."""
 
     id: int
     method: str
     args: dict = {}
+    user: str = ""
+    groups: tuple[str, ...] = ()
 
 
 class Reply(Message):
-    """result of a call (whatever msgpack carries); for watch and logs several, the last with end=True."""
+    """result: the answer (whatever msgpack carries); or, with end=False, the head of one whose bytes follow as a stream."""
 
     id: int
     result: Any = None
@@ -282,3 +290,5 @@ CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone
 CONTROL_FROM_MASTER = Joined | Refused | Welcome | Sync | Assign | Forget | Config | Peers | Ack
 STREAM_FROM_AGENT = StreamHello | Data | Credit | End | Refused
 STREAM_FROM_MASTER = Open | Data | Credit | Cancel | Refused
+NATIVE_FROM_CLIENT = Call | Credit | Cancel
+NATIVE_FROM_MASTER = Reply | Fault | Data | Credit | End

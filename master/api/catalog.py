@@ -71,9 +71,11 @@ class Catalog:
         return found
 
     def named(self, word: str) -> Resource:
-        """By key, plural, singular, short name or kind, in any case. Raises NotFound as kubectl words it."""
-        wanted = word.lower()
+        """By plural, singular, short name or kind, in any case; with `.GROUP` or `.VERSION.GROUP` after it where several have that name.
+        Raises NotFound as kubectl words it."""
+        name, _, where = word.lower().partition(".")
         for resource in self.resources:
-            if wanted in (resource.key, resource.plural, resource.singular, resource.kind.lower(), *resource.short_names):
-                return resource
+            if resource.served and name in (resource.plural, resource.singular, resource.kind.lower(), *resource.short_names):
+                if where in ("", resource.group, f"{resource.version}.{resource.group}"):
+                    return resource
         raise NotFound(f'the server doesn\'t have a resource type "{word}"')

@@ -1,117 +1,169 @@
 """The native front: the API as messages over ZeroMQ, for kctl.
 
-Owns nothing: a call is decoded, authorised by the identity of its key, made at the API's door, and answered. Errors are the
-door's own, as Kubernetes Status documents. Calls of one peer run side by side, a bounded number at a time; one that is over
-the bound is answered TooManyRequests at once. A watch answers with one Reply per event until it ends or its peer is gone.
+    Call ─► who is it? ─► about objects ─► objects.py ─► Reply (its head), Data… as the client's credit allows, End
+                      └─► anything else ─► desk.py ─► Reply
+                               an error before the Reply: Fault, the Status that HTTPS would answer
 
-The identity is the authenticated key's (`user:NAME`); what the message says about itself is never believed.
+Owns that order, the calls under way and their bounds. Calls of one peer run side by side, a bounded number at a time; one that is over
+a bound is answered TooManyRequests at once. A call ends with its client: when that says so (Cancel), when it takes nothing for
+STALL_S, or when its connection is gone, for which every call is looked after.
+
+The identity is the authenticated key's; what the message says about itself is never believed. A message may ask to act as somebody
+else, which takes the right to impersonate them, as with HTTPS.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from common.aio import tasks
 from common.clock import Clock
-from common.errors import BadRequest, Forbidden, SteersmanError, TooManyRequests
+from common.errors import BadRequest, Forbidden, SteersmanError, TooManyRequests, Unavailable
 from common.wire import codec, messages
 from common.wire.transport import Inbound, Listener
-from master.api import contract, status
-from master.api.access.tokens import AUTHENTICATED
-from master.api.contract import Actor, Selection
+from master.api import contract
+from master.api.access import impersonation
+from master.api.contract import Actor
+from master.api.streams import Streams
 from master.native import calls
-from master.native.verbs import Desks, Verbs
+from master.native.desk import Desk, Desks
+from master.native.objects import VERBS, Objects
+from master.native.out import Out
 
 log = logging.getLogger(__name__)
+Shape = TypeVar("Shape", bound=calls.Arguments)
 
-CALLS_PER_PEER = 16
+DISCOVERY = "discovery"
+CALLS = 2000
+CALLS_PER_PEER = 32
+STALL_S = 60.0
+"""A client that takes nothing for so long is given up."""
+LOST = "the master does not know this call (any more): it was started anew, or the connection was lost"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """look_s: how often the peers of calls under way are looked after."""
+
+    look_s: float = 20.0
+    stall_s: float = STALL_S
+
+
+class _Running(msgspec.Struct):
+    out: Out
+    task: asyncio.Task[None] | None = None
 
 
 class NativeFront:
-    """`run()` serves until cancelled. groups: of those users who have a key here; rights come from roles, as for everybody."""
+    """`run()` serves until cancelled. caller: who has the key of an identity, or None for an identity that may not use the API."""
 
     def __init__(
-        self, door: contract.Door, *, listener: Listener, desks: Desks, groups: Mapping[str, tuple[str, ...]], clock: Clock,
-        cluster: str,
+        self, door: contract.Door, streams: Streams, *, listener: Listener, desks: Desks, caller: Callable[[str], Actor | None],
+        clock: Clock, cluster: str, settings: Settings = Settings(),
     ) -> None:  # fmt: skip
         self._door = door
         self._listener = listener
-        self._groups = groups
-        self._verbs = Verbs(door, desks=desks, clock=clock, cluster=cluster)
-        self._running: dict[bytes, int] = {}
+        self._caller = caller
+        self._settings = settings
+        self._desk = Desk(door, desks=desks, clock=clock, cluster=cluster)
+        self._objects = Objects(door, streams, clock=clock)
+        self._running: dict[tuple[bytes, int], _Running] = {}
 
     async def run(self) -> None:
         async with tasks.TaskGroup() as group:
+            group.start(self._look_after(), name="native-look-after")
             while True:
                 inbound = await self._listener.receive()
                 try:
-                    call = codec.decode(inbound.body, messages.Call)
+                    message = codec.decode(inbound.body, messages.NATIVE_FROM_CLIENT)
                 except BadRequest as error:
                     log.warning("native-garbage address=%s identity=%s why=%s", inbound.address, inbound.identity, error)
                     self._listener.drop(inbound.peer)
                     continue
-                if self._running.get(inbound.peer, 0) >= CALLS_PER_PEER:
-                    await self._fail(inbound, call, TooManyRequests("too many calls at once; wait for an answer first", retry_after_s=1))
-                    continue
-                self._running[inbound.peer] = self._running.get(inbound.peer, 0) + 1
-                group.start(self._answer(inbound, call), name=f"native-{call.method}")
+                if isinstance(message, messages.Call):
+                    await self._begin(group, inbound, message)
+                else:
+                    await self._go_on(inbound, message)
 
-    async def _answer(self, inbound: Inbound, call: messages.Call) -> None:
+    async def _begin(self, group: tasks.TaskGroup, inbound: Inbound, call: messages.Call) -> None:
+        key = (inbound.peer, call.id)
+        if key in self._running:
+            await self._out(inbound, call).fail(BadRequest(f"there is a call {call.id} already: give each a number of its own"))
+        elif len(self._running) >= CALLS or sum(peer == inbound.peer for peer, _ in self._running) >= CALLS_PER_PEER:
+            await self._out(inbound, call).fail(TooManyRequests("too many calls at once; wait for an answer first", retry_after_s=1))
+        else:
+            running = self._running[key] = _Running(self._out(inbound, call))
+            running.task = group.start(self._run(inbound, call, running.out), name=f"native-{call.method}")
+
+    def _out(self, inbound: Inbound, call: messages.Call) -> Out:
+        return Out(self._listener, inbound.peer, call.id, stall_s=self._settings.stall_s)
+
+    async def _go_on(self, inbound: Inbound, message: messages.Credit | messages.Cancel) -> None:
+        running = self._running.get((inbound.peer, message.stream))
+        if running is None:
+            if isinstance(message, messages.Credit) and not message.bytes:
+                lost = messages.End(0, message.stream, Unavailable.reason, LOST)
+                await self._listener.send(inbound.peer, codec.encode(lost))
+        elif isinstance(message, messages.Cancel):
+            self._give_up(running)
+        elif message.bytes:
+            running.out.flow.credit(message.bytes)
+        else:
+            await running.out.present()
+
+    def _give_up(self, running: _Running) -> None:
+        if running.task is not None:
+            running.task.cancel()
+
+    async def _look_after(self) -> None:
+        """A peer that is gone is only noticed when something is sent to it, and a quiet watch sends nothing."""
+        while True:
+            await asyncio.sleep(self._settings.look_s)
+            for running in list(self._running.values()):
+                if not await running.out.present():
+                    self._give_up(running)
+
+    async def _run(self, inbound: Inbound, call: messages.Call, out: Out) -> None:
         try:
-            actor = self._actor(inbound.identity)
-            if call.method == "watch":
-                await self._watch(actor, inbound, call)
-                return
-            known = self._verbs.known.get(call.method)
-            if known is None:
-                raise BadRequest(f'unknown method "{call.method}"; this master knows {", ".join(sorted(self._verbs.known))}')
-            result = await known[1](actor, self._arguments(call, known[0]))
-            await self._send(inbound, messages.Reply(call.id, result))
+            await out.end(await self._answer(self._actor(inbound.identity, call), call, out))
         except SteersmanError as error:
-            await self._fail(inbound, call, error)
+            await out.fail(error)
         finally:
-            left = self._running[inbound.peer] - 1
-            if left:
-                self._running[inbound.peer] = left
-            else:
-                del self._running[inbound.peer]
+            del self._running[(inbound.peer, call.id)]
 
-    def _actor(self, identity: str) -> Actor:
-        kind, _, name = identity.partition(":")
-        if kind != "user":
+    async def _answer(self, actor: Actor, call: messages.Call, out: Out) -> Any:
+        """The result, of what is answered with one message."""
+        if call.method in VERBS:
+            await self._objects.answer(actor, call.method, _arguments(call, calls.About), out)
+        elif call.method == DISCOVERY:
+            await self._objects.discover(actor, out)
+        elif (known := self._desk.known.get(call.method)) is not None:
+            return await known[1](actor, _arguments(call, known[0]))
+        else:
+            methods = ", ".join(sorted((*VERBS, DISCOVERY, *self._desk.known)))
+            raise BadRequest(f'unknown method "{call.method}"; this master knows {methods}')
+        return None
+
+    def _actor(self, identity: str, call: messages.Call) -> Actor:
+        """Who calls, or whom they act as."""
+        caller = self._caller(identity)
+        if caller is None:
             raise Forbidden(f'"{identity}" may not use the API: only users\' keys may')
-        return Actor(name, groups=(*self._groups.get(name, ()), AUTHENTICATED))
+        named = [("Impersonate-User", call.user)] if call.user else []
+        wanted = impersonation.asked([*named, *(("Impersonate-Group", group) for group in call.groups)])
+        if wanted is None:
+            return caller
+        for access in impersonation.needed(wanted):
+            self._door.authorize(caller, access)
+        return impersonation.completed(wanted)
 
-    def _arguments(self, call: messages.Call, shape: type[calls.Arguments]) -> calls.Arguments:
-        try:
-            return msgspec.convert(call.args, shape)
-        except msgspec.ValidationError as error:
-            raise BadRequest(f"{call.method}: {error}") from None
 
-    async def _send(self, inbound: Inbound, message: messages.Message) -> bool:
-        return await self._listener.send(inbound.peer, codec.encode(message))
-
-    async def _fail(self, inbound: Inbound, call: messages.Call, error: SteersmanError) -> None:
-        await self._send(inbound, messages.Fault(call.id, status.of(error)))
-
-    async def _watch(self, actor: Actor, inbound: Inbound, call: messages.Call) -> None:
-        args = self._arguments(call, calls.Watch)
-        assert isinstance(args, calls.Watch)
-        resource = self._door.catalog.named(args.resource)
-        events = self._door.watch(
-            actor, resource.key, args.namespace, selection=Selection(args.labels, args.fields), after=args.after,
-            timeout_s=args.timeout_s,
-        )  # fmt: skip
-        try:
-            async for batch in events:
-                for event in batch:
-                    document = event.stored.document() if event.stored else None
-                    result = {"type": event.type.value, "object": document, "revision": event.revision}
-                    if not await self._send(inbound, messages.Reply(call.id, result, end=False)):
-                        return
-        finally:
-            await events.aclose()  # type: ignore[attr-defined]
-        await self._send(inbound, messages.Reply(call.id))
+def _arguments(call: messages.Call, shape: type[Shape]) -> Shape:
+    try:
+        return msgspec.convert(call.args, shape)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"{call.method}: {error}") from None

@@ -28,16 +28,10 @@ def test_a_damaged_key_is_said_and_never_replaced(tmp_path: Path, content: str) 
     assert (tmp_path / "keys/signing.ed25519").read_text() == content
 
 
-def test_only_the_administrators_key_is_a_users(tmp_path: Path) -> None:
-    own = credentials.ensure(tmp_path, SystemRng())
-    assert own.admit_user(own.admin.public, "") == "user:kubernetes-admin"
-    assert own.admit_user(own.master.public, "") is None
-
-
 def test_both_files_are_handed_out_twice_and_rewritten_only_when_they_change(tmp_path: Path) -> None:
     own = credentials.ensure(tmp_path, SystemRng())
     out = tmp_path / "elsewhere" / "config"
-    kctl = credentials.kctl_config(own, address="10.0.0.1:6446")
+    kctl = credentials.kctl_config(own, address="10.0.0.1:6446", pair=own.admin, user="me")
     credentials.hand_out(tmp_path, kubeconfig=b"k", kctl=kctl, also=str(out))
     written = [tmp_path / "kctl.json", tmp_path / "admin.kubeconfig", out, out.parent / "kctl.json"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
@@ -52,4 +46,4 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     own = credentials.ensure(tmp_path, SystemRng())
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match="file/kctl.json cannot be written: File exists"):
-        credentials.hand_out(tmp_path, kubeconfig=b"k", kctl=credentials.kctl_config(own, address="h:1"), also=str(tmp_path / "file/config"))
+        credentials.hand_out(tmp_path, kubeconfig=b"k", kctl=b"", also=str(tmp_path / "file/config"))
