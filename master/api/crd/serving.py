@@ -10,11 +10,12 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from common import jsonpath
 from common.errors import BadRequest, FieldCause
 from common.objects.customresource import CustomResourceDefinition, PrinterColumn, Version
 from master.api import schema, strict
 from master.api.contract import Document
-from master.api.crd import jsonpath, nodes, validation, values
+from master.api.crd import nodes, validation, values
 from master.api.crd.conversion import Asking, Conversion
 from master.api.kinds import rules
 from master.api.kinds.columns import AGE, NAME, Cell, Column, since

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from common import jsonpath
 from common.errors import FieldCause
 from master.api.contract import Document
-from master.api.crd import jsonpath, structural
+from master.api.crd import structural
 from master.api.kinds import rules, webhook
 from master.api.kinds.columns import NAME, Column
 

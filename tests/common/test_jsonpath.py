@@ -1,4 +1,4 @@
-"""Paths of printer columns and scale subresources."""
+"""JSONPath: what a path finds, and which paths cannot be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from master.api.crd import jsonpath
+from common import jsonpath
 
 DOCUMENT: dict[str, Any] = {
     "metadata": {"labels": {"a.b/c": "x"}},
@@ -22,13 +22,18 @@ DOCUMENT: dict[str, Any] = {
         (".spec.hosts[9].name", []), (".spec.hosts[*].name", ["a", "b"]), (".metadata.labels['a.b/c']", ["x"]),
         (r".metadata.labels.a\.b/c", ["x"]), ('.status.conditions[?(@.type=="Ready")].status', ["True"]),
         (".status.conditions[?(@.type!='Ready')].status", ["False"]), ("{.spec.n}", [3]), ("$.spec.n", [3]), (".spec.on", [False]),
+        (".spec.hosts[0:1].name", ["a"]), (".spec.hosts[-1:].name", ["b"]), (".spec.hosts[::2].name", ["a"]),
+        (".spec.hosts[1,0].name", ["b", "a"]), (".spec['n','on']", [3, False]), (".spec.hosts.*.name", ["a", "b"]), ("..name", ["a", "b"]),
+        ("..hosts[0].name", ["a"]), ("$..name", ["a", "b"]), (".", [DOCUMENT]), (".spec.hosts[?(@.name>'a')].name", ["b"]),
+        (".spec.hosts[?(@.name)].name", ["a", "b"]), (".spec.hosts[?(@.none)].name", []), (".spec.hosts[?(@.name>1)].name", []),
+        ('[?(@.type=="x")]', []), (".spec.hosts[?(@.name==\"b\")]", [{"name": "b"}]), (".status.conditions[*]['type','status']", ["Ready", "True", "Other", "False"]),
     ],
 )  # fmt: skip
 def test_paths(path: str, found: list[Any]) -> None:
     assert jsonpath.find(DOCUMENT, path) == found
 
 
-@pytest.mark.parametrize("path", ["", "spec", ".spec[", ".spec[?(@.a>1)]", "..spec", ".a" * 1000])
+@pytest.mark.parametrize("path", ["", "spec", ".spec[", ".spec[?(@.a=~1)]", "..a..b", ".spec hosts", ".a" * 1000])
 def test_paths_that_cannot_be_read(path: str) -> None:
     with pytest.raises(ValueError):
         jsonpath.compiled(path)
