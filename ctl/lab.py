@@ -20,6 +20,7 @@ import click
 from common.clock import SystemClock
 from common.errors import SteersmanError
 from ctl.completion import lab_hosts
+from ctl.lab_logs import logs
 from lab.contract import FAULTS, OF_DAEMON, Lab, LabSettings
 
 CLOCK = SystemClock()
@@ -224,3 +225,6 @@ def heal(host: str) -> None:
     """Undo all faults: plug HOST in, boot it, thaw it, free its disk, start its services."""
     _open().heal(host)
     click.echo(f"{host} healed")
+
+
+lab.add_command(logs)

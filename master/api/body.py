@@ -1,8 +1,8 @@
 """Bounded decoding of request bodies: JSON, YAML and Kubernetes' protobuf.
 
 Bytes from the network enter the master's documents here. Everything is bounded, because the master's one event loop waits
-meanwhile: bytes, depth, and how many objects and lists there are. YAML and protobuf have modules of their own (`yaml_body.py`,
-`protobuf.py`).
+meanwhile: bytes, depth, and how many objects and lists there are. YAML and protobuf have modules of their own
+(`common/yaml_documents.py`, `protobuf.py`).
 Duplicate fields, which a plain decoder hides, are found on demand, by a second and slower decoder.
 """
 
@@ -14,11 +14,12 @@ from typing import Any
 
 import msgspec
 
+from common import yaml_documents
 from common.errors import BadRequest, TooLarge, UnsupportedMediaType
-from master.api import protobuf, yaml_body
+from master.api import protobuf
 
 MAX_BYTES = 3 * 1024 * 1024
-MAX_DEPTH = yaml_body.MAX_DEPTH
+MAX_DEPTH = yaml_documents.MAX_DEPTH
 MAX_COLLECTIONS = 100_000
 """Objects and lists in one body: the largest object that the store takes has far fewer, and each costs time."""
 APPLY = "application/apply-patch+yaml"
@@ -80,8 +81,8 @@ def decode(
         except BadRequest:
             pass  # a flow mapping of YAML begins so too
     if kind in ("application/yaml", "text/yaml", "application/x-yaml") or kind.endswith("+yaml"):
-        document, duplicates = yaml_body.decode(body)
-        return Body(document, (yaml_body.sentence(duplicates),) if find_duplicates and duplicates else ())
+        document, duplicates = yaml_documents.decode(body)
+        return Body(document, (yaml_documents.sentence(duplicates),) if find_duplicates and duplicates else ())
     if kind == PROTOBUF:
         return Body(protobuf.decode(body))
     raise UnsupportedMediaType(
@@ -92,10 +93,10 @@ def decode(
 def _yaml_lines(body: bytes) -> tuple[str, ...]:
     """What is applied is YAML, also when it is JSON: fields that occur twice are told by their lines."""
     try:
-        lines = yaml_body.decode(body)[1]
+        lines = yaml_documents.decode(body)[1]
     except (BadRequest, TooLarge):
         lines = ("a key is set twice",)  # more than is worth reading twice
-    return (yaml_body.sentence(lines),)
+    return (yaml_documents.sentence(lines),)
 
 
 def _json(body: bytes, *, find_duplicates: bool, prefix: str, suffix: str, max_collections: int = MAX_COLLECTIONS) -> Body:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import BadRequest, CallerFault, TooLarge, UnsupportedMediaType
-from master.api import body, yaml_body
+from common import yaml_documents
+from master.api import body
 
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
 
@@ -209,4 +210,4 @@ def test_whatever_comes_is_read_as_json_or_refused(data: bytes) -> None:
 
 
 def test_the_limits_agree() -> None:
-    assert body.MAX_DEPTH == yaml_body.MAX_DEPTH == 100
+    assert body.MAX_DEPTH == yaml_documents.MAX_DEPTH == 100

@@ -1,8 +1,8 @@
-"""YAML bodies, read event by event into what JSON knows: objects, lists, text, numbers, booleans, null.
+"""YAML documents, read event by event into what JSON knows: objects, lists, text, numbers, booleans, null.
 
-Why not a plain safe loader: the master's one event loop waits while a body is decoded. A loader takes 13 seconds for 3 MB
-of small items, expands aliases, and makes sets, bytes, times and keys that are no text. Here one pass over the C parser's
-events stops at the first thing that is out of bounds, and nothing is recursive.
+For bodies of requests, and for kctl's manifests. Why not a plain safe loader: the master's one event loop waits while a body is decoded.
+A loader takes 13 seconds for 3 MB of small items, expands aliases, and makes sets, bytes, times and keys that are no text. Here one
+pass over the C parser's events stops at the first thing that is out of bounds, and nothing is recursive.
 
 Refused, each with a sentence: aliases and merge keys, more than MAX_EVENTS values, more than MAX_DEPTH levels, several
 documents, tags other than JSON's types, not-a-number and infinity. Plain scalars are read as Kubernetes' YAML reads them:
