@@ -19,14 +19,16 @@ from typing import Any
 
 import click
 
-from common.errors import CallerFault, Conflict, SteersmanError
+from common.errors import BadRequest, Conflict, Invalid, SteersmanError
 from ctl import differences, kinds, options, output
 from ctl.client import Client, connected
 from ctl.manifests import parse
-from ctl.objects import Objects
+from ctl.objects import MANAGER, Objects
 from ctl.placing import Place
 
 ATTEMPTS = 5
+EDITOR = f"{MANAGER}-edit"
+"""The field manager of what was edited: apply tells it from what it applied itself."""
 HEAD = """\
 # Change the object below and save it. Lines that begin with '#' at the top are left out; an empty file changes nothing.
 """
@@ -57,7 +59,7 @@ async def _edited(objects: Objects, place: Place) -> None:
             text = ask_editor(Path(folder, f"{place.name}.yaml"), offered)
             body = without_comments(text)
             if text == offered or not body.strip():
-                _given_up(place, refused)
+                _given_up(place, refused, wrong)
                 return
             shown = body
             try:
@@ -67,7 +69,7 @@ async def _edited(objects: Objects, place: Place) -> None:
             except Overlap as overlap:
                 wrong, before = overlap.message, overlap.current
                 shown = output.yaml_text(differences.patched(before, overlap.patch))
-            except (CallerFault, click.ClickException) as error:
+            except (BadRequest, Conflict, Invalid, click.ClickException) as error:
                 wrong = error.message
             except SteersmanError as error:
                 raise click.ClickException(f"{error.message}\n{kept(place, body)}") from None
@@ -100,7 +102,7 @@ async def _sent(objects: Objects, place: Place, before: Document, patch: Documen
     for attempt in range(ATTEMPTS):
         guarded = {**patch, "metadata": {**patch.get("metadata", {}), "resourceVersion": version}}
         try:
-            await objects.patch(place.kind.resource, place.name, place.namespace, guarded)
+            await objects.patch(place.kind.resource, place.name, place.namespace, guarded, manager=EDITOR)
             return
         except Conflict:
             if attempt == ATTEMPTS - 1:
@@ -157,10 +159,10 @@ def ask_editor(path: Path, text: str) -> str:
     return path.read_text()
 
 
-def _given_up(place: Place, refused: str) -> None:
+def _given_up(place: Place, refused: str, wrong: str) -> None:
     """The user saved nothing new: all is well, or what was refused is kept."""
     if refused:
-        raise click.ClickException(f"{place.label} was not changed, as no text was saved that could be accepted\n{kept(place, refused)}")
+        raise click.ClickException(f"{place.label} was not changed: {wrong.splitlines()[0].strip()}\n{kept(place, refused)}")
     click.echo(f"{place.label} not changed")
 
 

@@ -32,9 +32,9 @@ def selection(*, labels: str = "", fields: str = "") -> dict[str, str]:
     return {name: text for name, text in (("labelSelector", labels), ("fieldSelector", fields)) if text}
 
 
-def writing(*, dry_run: bool = False) -> dict[str, str]:
+def writing(*, dry_run: bool = False, manager: str = MANAGER) -> dict[str, str]:
     """The parameters of kctl's writes: strict, so that a misspelt field is an error and not lost."""
-    return {"fieldManager": MANAGER, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+    return {"fieldManager": manager, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
 
 
 def warn(text: str) -> None:
@@ -109,9 +109,11 @@ class Objects:
         return (await self._ask("update", resource, body=msgspec.json.encode(document), **about))[1]
 
     async def patch(
-        self, resource: str, name: str, namespace: str, patch: Any, *, media: str = MERGE, subresource: str = "", dry_run: bool = False
+        self, resource: str, name: str, namespace: str, patch: Any, *, media: str = MERGE, subresource: str = "", dry_run: bool = False,
+        manager: str = MANAGER,
     ) -> Document:  # fmt: skip
-        about = {"namespace": namespace, "name": name, "subresource": subresource, "query": writing(dry_run=dry_run)}
+        query = writing(dry_run=dry_run, manager=manager)
+        about = {"namespace": namespace, "name": name, "subresource": subresource, "query": query}
         return (await self._ask("patch", resource, body=msgspec.json.encode(patch), media=media, **about))[1]
 
     async def apply(

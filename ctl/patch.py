@@ -15,7 +15,7 @@ import click
 from common.errors import SteersmanError, UnsupportedMediaType
 from ctl import kinds, options, output
 from ctl.client import Client, connected
-from ctl.objects import PATCHES, Objects
+from ctl.objects import MANAGER, PATCHES, Objects
 
 
 @click.command()
@@ -42,8 +42,9 @@ async def patch(
         before = await objects.get(target.kind.resource, target.name, where, subresource=subresource)
         try:
             after = await objects.patch(
-                target.kind.resource, target.name, where, wanted, media=PATCHES[way], subresource=subresource, dry_run=dry_run
-            )
+                target.kind.resource, target.name, where, wanted, media=PATCHES[way], subresource=subresource, dry_run=dry_run,
+                manager=f"{MANAGER}-patch",
+            )  # fmt: skip
         except UnsupportedMediaType as error:
             raise SteersmanError(f"{error.message}; use --type merge for {target.kind.plural}") from None
         changed = before["metadata"].get("resourceVersion") != after["metadata"].get("resourceVersion") or before != after

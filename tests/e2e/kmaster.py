@@ -47,6 +47,11 @@ class Kmaster:
         self._wait_ready()
         self._ports[0] = self.server.rpartition(":")[2]
 
+    def pin_ports(self) -> None:
+        """Started anew, it takes all the ports that it has now, kctl's too."""
+        config = json.loads((self.folder / "data" / "kctl.json").read_text())
+        self._ports[3] = config["endpoint"].rpartition(":")[2]
+
     @property
     def server(self) -> str:
         words = self.kubeconfig.read_text().split()
