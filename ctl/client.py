@@ -31,7 +31,9 @@ T = TypeVar("T")
 
 ANSWER_S = 15.0
 ASK_AGAIN_S = 2.0
-NO_ANSWER = f"no answer from the master at {{}} within {ANSWER_S:g} s: is kmaster running there, and is this its key?"
+NO_ANSWER = "no answer from the master at {} within {:g} s: is kmaster running there, and is this its key?"
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as a shell gives it."""
 
 
 class Answer:
@@ -106,7 +108,7 @@ class Client:
             now = asyncio.get_running_loop().time()
             for number, answer in list(self._open.items()):
                 if now - answer.heard > ANSWER_S:
-                    answer.fail(Timeout(NO_ANSWER.format(self.endpoint)))
+                    answer.fail(Timeout(NO_ANSWER.format(self.endpoint, ANSWER_S)))
                 elif now - answer.heard > ASK_AGAIN_S:
                     with suppress(Unavailable):
                         await self._connection.send(codec.encode(messages.Credit(0, number, 0)))
@@ -190,6 +192,9 @@ def connected(command: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> None:
-        run(click.get_current_context(), lambda client: command(client, *args, **kwargs))
+        try:
+            run(click.get_current_context(), lambda client: command(client, *args, **kwargs))
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
     return wrapper
