@@ -160,6 +160,14 @@ def _plain(text: str) -> Any:
     return number
 
 
+def is_text(text: str) -> bool:
+    """Whether it is read as text when it stands plain, without quotes: `1e3` and `yes` are not."""
+    try:
+        return _plain(text) == text
+    except BadRequest:
+        return False
+
+
 def _integer(text: str) -> int:
     digits = text.lstrip("+-")
     if len(digits) > 1 and digits[0] == "0" and digits[1] in "01234567":

@@ -94,6 +94,8 @@ def yaml_text(value: Any) -> str:
     """With fields in the order of their names, and text of several lines as such."""
     import yaml
 
+    from common import yaml_documents
+
     class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
         """Without anchors: the same value twice is written twice."""
 
@@ -102,7 +104,8 @@ def yaml_text(value: Any) -> str:
 
     def text(dumper: Any, data: str) -> Any:
         block = "\n" in data and not re.search(r"[ \t]\n|[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]", data)
-        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="|" if block else None)
+        style = "|" if block else None if yaml_documents.is_text(data) else "'"
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
     Dumper.add_representer(str, text)
     return yaml.dump(value, Dumper=Dumper, sort_keys=True, allow_unicode=True, default_flow_style=False, width=10**6)
