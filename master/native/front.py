@@ -39,8 +39,10 @@ log = logging.getLogger(__name__)
 Shape = TypeVar("Shape", bound=calls.Arguments)
 
 DISCOVERY = "discovery"
-CALLS = 2000
+CALLS = 1000
+CALLS_PER_USER = 200
 CALLS_PER_PEER = 32
+MAX_GROUPS = 64
 STALL_S = 60.0
 """A client that takes nothing for so long is given up."""
 LOST = "the master does not know this call (any more): it was started anew, or the connection was lost"
@@ -55,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 class _Running(msgspec.Struct):
     out: Out
+    identity: str
     task: asyncio.Task[None] | None = None
 
 
@@ -93,11 +96,16 @@ class NativeFront:
         key = (inbound.peer, call.id)
         if key in self._running:
             await self._out(inbound, call).fail(BadRequest(f"there is a call {call.id} already: give each a number of its own"))
-        elif len(self._running) >= CALLS or sum(peer == inbound.peer for peer, _ in self._running) >= CALLS_PER_PEER:
+        elif self._full(inbound):
             await self._out(inbound, call).fail(TooManyRequests("too many calls at once; wait for an answer first", retry_after_s=1))
         else:
-            running = self._running[key] = _Running(self._out(inbound, call))
+            running = self._running[key] = _Running(self._out(inbound, call), inbound.identity)
             running.task = group.start(self._run(inbound, call, running.out), name=f"native-{call.method}")
+
+    def _full(self, inbound: Inbound) -> bool:
+        of_peer = sum(peer == inbound.peer for peer, _ in self._running)
+        of_user = sum(running.identity == inbound.identity for running in self._running.values())
+        return len(self._running) >= CALLS or of_user >= CALLS_PER_USER or of_peer >= CALLS_PER_PEER
 
     def _out(self, inbound: Inbound, call: messages.Call) -> Out:
         return Out(self._listener, inbound.peer, call.id, stall_s=self._settings.stall_s)
@@ -153,6 +161,8 @@ class NativeFront:
         caller = self._caller(identity)
         if caller is None:
             raise Forbidden(f'"{identity}" may not use the API: only users\' keys may')
+        if len(call.groups) > MAX_GROUPS:
+            raise BadRequest(f"a call may name {MAX_GROUPS} groups to act with, and this names {len(call.groups)}")
         named = [("Impersonate-User", call.user)] if call.user else []
         wanted = impersonation.asked([*named, *(("Impersonate-Group", group) for group in call.groups)])
         if wanted is None:

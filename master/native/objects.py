@@ -18,7 +18,7 @@ from contextlib import aclosing
 import msgspec
 
 from common.clock import Clock
-from common.errors import SteersmanError
+from common.errors import BadRequest, SteersmanError
 from master.api import contract, discovery, faults, forms, logs
 from master.api.access.rules import Access
 from master.api.contract import Actor
@@ -31,6 +31,8 @@ from master.native.out import Out
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 WATCH_S = 3600.0
 """How long a watch lasts that says nothing of it; kctl then asks again from where it was."""
+MAX_TOLD = 16 * 1024
+"""What HTTPS bounds by the length of a URL: selectors are parsed before anybody's rights are asked."""
 PROGRAM = "kctl"
 """The field manager of who names none."""
 
@@ -52,6 +54,9 @@ class Objects:
             await _whole(await self._verbs.answer(request), out)
 
     def _request(self, actor: Actor, verb: str, about: About) -> Request:
+        told = (about.resource, about.namespace, about.name, about.subresource, about.media, *about.query, *about.query.values())
+        if sum(map(len, told)) > MAX_TOLD:
+            raise BadRequest(f"the names and parameters of a request may have {MAX_TOLD} characters in all")
         resource = self._door.catalog.named(about.resource)
         if about.subresource and resource.subresource(about.subresource) is None:
             raise faults.no_resource()

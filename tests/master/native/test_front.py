@@ -232,6 +232,21 @@ def test_too_many_calls_at_once_are_refused_and_end_nothing() -> None:
     serve(use)
 
 
+def test_what_a_request_says_of_itself_is_bounded() -> None:
+    async def use(here: Native) -> None:
+        objects = Objects(here.client)
+        for query in ({"labelSelector": "a=b," * 10_000}, {str(n): "" for n in range(20_000)}):
+            with pytest.raises(BadRequest, match="may have 16384 characters in all"):
+                await objects.list("pods", query=query)
+        with pytest.raises(BadRequest, match="may have 16384 characters in all"):
+            await objects.get("pods", "x" * 100_000, "default")
+        async with here.as_user("user:kubernetes-admin", user="bob", groups=tuple(map(str, range(100)))) as bob:
+            with pytest.raises(BadRequest, match="may name 64 groups"):
+                await bob.call("version")
+
+    serve(use)
+
+
 def test_resources_go_by_all_their_names() -> None:
     async def use(here: Native) -> None:
         objects = Objects(here.client)
