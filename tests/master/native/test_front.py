@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from common.aio.tasks import TaskGroup
-from common.errors import BadRequest, Conflict, Expired, Forbidden, Invalid, NotFound, TooManyRequests, Unavailable
+from common.errors import BadRequest, Conflict, Expired, Forbidden, Invalid, NotFound, Timeout, TooManyRequests, Unavailable
 from common.wire import codec, messages
+from ctl import client as client_module
 from ctl.objects import Objects, selection
 from master.native.front import CALLS_PER_PEER, Settings
 from tests.master.native.native import ADMIN, Native, front_over, serve
@@ -84,6 +85,51 @@ def test_a_watch_goes_on_where_it_was_when_the_master_is_started_anew() -> None:
 
     serve(use)
     assert len(said) == 2 and "broke off" in said[0] and "goes on" in said[1]
+
+
+def test_a_master_that_is_silent_is_told_once_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "ANSWER_S", 0.3)
+    monkeypatch.setattr(client_module, "ASK_AGAIN_S", 0.1)
+    said: list[str] = []
+
+    async def use(here: Native) -> None:
+        objects = Objects(here.client, told=said.append)
+        await objects.create("configmaps", "default", config("one"))
+        here.node.goes_on = True
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"nodeName": "n", "containers": [{"name": "a", "image": "i"}]}}
+        await objects.create("pods", "default", pod)
+        status = {"containerStatuses": [{"name": "a", "image": "i", "imageID": "", "ready": True, "restartCount": 0, "state": {"running": {}}}]}
+        await objects.patch("pods", "p", "default", {"status": status}, subresource="status")
+        here.node.chunks = [b"one\n"]
+        seen: list[str] = []
+
+        async def follow() -> None:
+            async for event in objects.watch("configmaps", "default"):
+                seen.append(event["object"]["metadata"]["name"])
+                if len(seen) == 2:
+                    return
+
+        async def read() -> None:
+            with pytest.raises((Timeout, Unavailable), match="no answer from the master at memory within 0.3 s|does not know this call"):
+                async for _ in objects.log("p", "default", {"follow": "true"}):
+                    pass
+
+        async with TaskGroup() as group:
+            following, reading = group.start(follow()), group.start(read())
+            while not seen or not here.node.asked:
+                await asyncio.sleep(0.01)
+            here.network.crash("control")
+            await reading
+            with pytest.raises(Timeout, match="no answer from the master"):
+                await here.client.call("version")
+            again = group.start(front_over(here.door, here.node, here.network).run())
+            await here.door.create(ADMIN, "configmaps", "default", config("two"))
+            await following
+            again.cancel()
+        assert seen == ["one", "two"]
+
+    serve(use)
+    assert len(said) == 2 and "no answer" in said[0] and said[1] == "the watch goes on"
 
 
 def test_a_watch_says_why_it_cannot_go_on() -> None:
