@@ -7,6 +7,7 @@ or when another has its name. What keeps one from going is said when the time is
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import click
@@ -143,11 +144,11 @@ async def _until_gone(objects: Objects, going: list[tuple[Place, str]], timeout_
 async def _gone(objects: Objects, place: Place, document: dict[str, Any], *, left_s: float | None, timeout_s: int) -> None:
     meta = document["metadata"]
     query = selection(fields=f"metadata.name={place.name}")
-    async for event in objects.watch(
-        place.kind.resource, place.namespace, after=int(meta["resourceVersion"]), query=query, timeout_s=left_s
-    ):
-        if event["object"]["metadata"]["uid"] != meta["uid"] or event["type"] == "DELETED":
-            return
-        meta = event["object"]["metadata"]
+    watching = objects.watch(place.kind.resource, place.namespace, after=int(meta["resourceVersion"]), query=query, timeout_s=left_s)
+    async with aclosing(watching) as events:
+        async for event in events:
+            if event["object"]["metadata"]["uid"] != meta["uid"] or event["type"] == "DELETED":
+                return
+            meta = event["object"]["metadata"]
     why = f"its finalizers are {', '.join(meta['finalizers'])}" if meta.get("finalizers") else "kctl describe tells how it is"
     raise Timeout(f"{place.label} is still there after {timeout_s} s: {why}")

@@ -7,6 +7,7 @@ then may what ran there be started elsewhere, if it must never run twice.
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import click
@@ -125,13 +126,15 @@ async def _until_gone(client: Client, name: str, waiting: dict[str, str], listed
         return
     after = int(listed["metadata"]["resourceVersion"])
     query = selection(fields=f"spec.nodeName={name}")
-    async for event in Objects(client).watch("pods", query=query, after=after, timeout_s=timeout_s or None):
-        if event["type"] == "DELETED":
-            gone = waiting.pop(event["object"]["metadata"]["uid"], None)
-            if gone:
-                click.echo(f"pod/{gone} evicted")
-        if not waiting:
-            return
+    watching = Objects(client).watch("pods", query=query, after=after, timeout_s=timeout_s or None)
+    async with aclosing(watching) as events:
+        async for event in events:
+            if event["type"] == "DELETED":
+                gone = waiting.pop(event["object"]["metadata"]["uid"], None)
+                if gone:
+                    click.echo(f"pod/{gone} evicted")
+            if not waiting:
+                return
     raise Timeout(f"node {name}: still there after {timeout_s:g} s: {', '.join(sorted(waiting.values()))}")
 
 

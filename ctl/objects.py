@@ -8,7 +8,7 @@ of the master go to standard error, each once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -70,7 +70,7 @@ class Objects:
 
     async def pages(
         self, resource: str, namespace: str = "", *, form: str = "plain", query: dict[str, str] | None = None, limit: int = PAGE
-    ) -> AsyncIterator[Document]:  # fmt: skip
+    ) -> AsyncGenerator[Document, None]:  # fmt: skip
         """A list in pages of one revision."""
         asked = dict(query or {})
         if limit:
@@ -131,7 +131,7 @@ class Objects:
         body = msgspec.json.encode(options) if options else b""
         return (await self._ask("delete", resource, namespace=namespace, name=name, body=body))[1]
 
-    async def log(self, pod: str, namespace: str, query: dict[str, str]) -> AsyncIterator[bytes]:
+    async def log(self, pod: str, namespace: str, query: dict[str, str]) -> AsyncGenerator[bytes, None]:
         about = {"namespace": namespace, "name": pod, "subresource": "log", "query": query}
         async with self.client.asking("get", resource="pods", **about) as answer:
             async for chunk in answer.chunks():
@@ -140,9 +140,10 @@ class Objects:
     async def watch(
         self, resource: str, namespace: str = "", *, after: int | None = None, query: dict[str, str] | None = None, form: str = "plain",
         timeout_s: float | None = None,
-    ) -> AsyncIterator[Document]:  # fmt: skip
+    ) -> AsyncGenerator[Document, None]:  # fmt: skip
         """Events: {"type", "object"}, the object a Table with form "table". after None: the present state first. It outlives the
-        connection and the master; ends after timeout_s. Raises Expired when what happened meanwhile is no longer kept."""
+        connection and the master; ends after timeout_s. Close it with `aclose()`. Raises Expired when what happened meanwhile is no longer
+        kept."""
         loop = asyncio.get_running_loop()
         ends = None if timeout_s is None else loop.time() + timeout_s
         begun, broken = False, False
@@ -178,7 +179,7 @@ class Objects:
                     f"({error.message})"
                 ) from None
 
-    async def _events(self, resource: str, namespace: str, query: dict[str, str], form: str) -> AsyncIterator[Document]:
+    async def _events(self, resource: str, namespace: str, query: dict[str, str], form: str) -> AsyncGenerator[Document, None]:
         async with self.client.asking("watch", resource=resource, namespace=namespace, query=query, form=form) as answer:
             yield {"type": "BEGUN", "object": {"metadata": {}}}
             async for line in answer.lines():

@@ -49,6 +49,7 @@ PURE = (
     "master/scheduler/decide.py", "master/scheduler/explain.py", "master/scheduler/plugins/", "agent/lifecycle",
     "master/dispatch/assignments.py", "common/objects/", "master/api/kinds/", "master/api/patch.py",
     "master/api/strategic.py", "master/api/strict.py", "master/api/apply/", "master/api/tracking.py",
+    "master/api/query.py", "common/jsonpath.py", "ctl/describing", "ctl/differences.py", "ctl/templates.py",
 )  # fmt: skip
 IMPURE_MODULES = {"asyncio", "logging", "time", "random", "socket", "os", "subprocess", "threading", "uuid"}
 
