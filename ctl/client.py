@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import click
 
 from common.aio.tasks import TaskGroup
-from common.errors import BY_REASON, FieldCause, SteersmanError, Timeout, Unavailable
+from common.errors import BY_REASON, Expired, FieldCause, SteersmanError, Timeout, Unavailable
 from common.wire import codec, messages
 from common.wire.flow import Flow
 from common.wire.transport import Connection
@@ -147,6 +147,8 @@ def raised(status: dict[str, Any]) -> SteersmanError:
     details = status.get("details") or {}
     causes = tuple(FieldCause(c.get("reason", ""), c.get("message", ""), c.get("field", "")) for c in details.get("causes", ()))
     kind = BY_REASON.get(status.get("reason", ""), SteersmanError)
+    if kind is Expired:
+        return Expired(status.get("message", ""), continue_=(status.get("metadata") or {}).get("continue", ""))
     about = {field: details.get(field, "") for field in ("group", "kind", "name")}
     return kind(status.get("message", ""), causes=causes, retry_after_s=details.get("retryAfterSeconds"), **about)
 

@@ -86,14 +86,19 @@ class Objects:
     async def list(
         self, resource: str, namespace: str = "", *, form: str = "plain", query: dict[str, str] | None = None
     ) -> Document:
-        """All of it: a list, or a Table."""
+        """All of it: a list, or a Table. One that cannot be gone on with is asked for again, in one piece."""
         whole: Document = {}
-        async for page in self.pages(resource, namespace, form=form, query=query):
+        try:
+            async for page in self.pages(resource, namespace, form=form, query=query):
+                if not whole:
+                    whole = page
+                else:
+                    members = "rows" if form == "table" else "items"
+                    whole[members] += page[members]
+        except Expired:
             if not whole:
-                whole = page
-            else:
-                members = "rows" if form == "table" else "items"
-                whole[members] += page[members]
+                raise
+            _, whole = await self._ask("list", resource, namespace=namespace, form=form, query=query or {})
         for field in ("continue", "remainingItemCount"):
             whole["metadata"].pop(field, None)
         return whole

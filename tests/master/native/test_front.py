@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from common.aio.tasks import TaskGroup
 from common.errors import BadRequest, Conflict, Expired, Forbidden, Invalid, NotFound, Timeout, TooManyRequests, Unavailable
 from common.wire import codec, messages
 from ctl import client as client_module
-from ctl.objects import Objects, selection
+from ctl.objects import PAGE, Objects, selection
 from master.native.front import CALLS_PER_PEER, Settings
 from tests.master.native.native import ADMIN, Native, front_over, serve
 
@@ -168,6 +169,26 @@ def test_what_is_larger_than_a_message_comes_whole_and_a_list_in_pages() -> None
         pages = [page async for page in objects.pages("configmaps", "default", limit=5)]
         assert [len(page["items"]) for page in pages] == [5, 5, 2]
         assert len({page["metadata"]["resourceVersion"] for page in pages}) == 1
+
+    serve(use)
+
+
+def test_a_list_whose_revision_is_forgotten_on_the_way_is_made_anew() -> None:
+    async def use(here: Native) -> None:
+        objects = Objects(here.client)
+        for number in range(PAGE + 10):
+            await here.door.create(ADMIN, "configmaps", "default", config(f"c{number:04}"))
+        asked = objects._ask
+
+        async def forgetful(verb: str, resource: str, **about: Any) -> tuple[int, dict]:
+            if "continue" in about["query"]:
+                await here.door.create(ADMIN, "configmaps", "default", config("late"))
+                await here.door._store.compact(here.door.views.revision)
+            return await asked(verb, resource, **about)
+
+        objects._ask = forgetful  # type: ignore[method-assign]
+        listed = (await objects.list("configmaps", "default"))["items"]
+        assert len(listed) == PAGE + 11 and len({item["metadata"]["name"] for item in listed}) == PAGE + 11
 
     serve(use)
 
