@@ -52,6 +52,6 @@ async def create(client: Client, name: str, groups: tuple[str, ...], expires: in
 @click.argument("name")
 @connected
 async def revoke(client: Client, name: str) -> None:
-    """Refuse all certificates that were made for NAME up to now, whoever made them. New ones can be made."""
+    """Refuse all certificates and kctl keys that were made for NAME up to now, whoever made them. New ones can be made."""
     done = await client.call("user-revoke", name=name)
-    click.echo(f"user/{name}: certificates made until {done['since']} are refused", err=True)
+    click.echo(f"user/{name}: certificates and keys made until {done['since']} are refused", err=True)

@@ -254,7 +254,7 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
         kctl = functools.partial(
             credentials.kctl_config, own, address=host_port(settings.reached_at, sockets.port(sockets.native))
         )
-        key_desk = KeyDesk(master.door, user_keys, rng, configure=lambda pair, user: kctl(pair=pair, user=user))
+        key_desk = KeyDesk(master.door, user_keys, clock, rng, configure=lambda pair, user: kctl(pair=pair, user=user))
         users = UserDesk(certificates, key_desk, clock, cluster=settings.cluster, address=host_port(settings.reached_at, port))
         native = _native(settings, own, world=world, master=master, sockets=sockets, users=users, caller=user_keys.caller)
         async with TaskGroup() as group:

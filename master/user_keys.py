@@ -1,13 +1,14 @@
 """Keys for kctl: who has which, for the native front.
 
-    kctl user create NAME --kctl ─► Secret kctl-user-DIGEST in kube-system ─► that key is NAME's, until it ends or the Secret is deleted
+    kctl user create NAME --kctl ─► Secret kctl-user-DIGEST in kube-system ─► that key is NAME's, until it ends, the Secret is deleted,
+                                                                              or `kctl user revoke NAME`
 
-Owns that Secret: it says whose key it is and until when, and holds no secret itself (the key's secret half leaves with the answer and
-is not kept). It is sealed with a key derived from the master's, because a Secret can be written by people who may not make
+Owns that Secret: it says whose key it is, from when to when, and holds no secret itself (the key's secret half leaves with the answer
+and is not kept). It is sealed with a key derived from the master's, because a Secret can be written by people who may not make
 themselves somebody else.
 
-Subtle: the answer to "whose is it" is looked up at every message, so a deleted Secret shuts its key out at once. The administrator's key is
-a file of the master's (`credentials.py`), so that there is one that the store cannot lose.
+Subtle: the answer to "whose is it" is looked up at every message, so a deleted Secret or a revocation shuts the key out at once. The
+administrator's key is a file of the master's (`credentials.py`), so that there is one that the store cannot lose.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from common.clock import Clock, Rng, parse_rfc3339, rfc3339
 from common.objects import meta
 from common.wire import keys
 from master import credentials, pki
+from master.api.access.revocation import Revocations
 from master.api.access.tokens import AUTHENTICATED
 from master.api.contract import Actor, Document, Door, Ref, Views, WriteOptions
 from master.store.contract import Cause
@@ -41,11 +43,12 @@ class _Secret(meta.View):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """expires: an RFC 3339 time."""
+    """issued, expires: RFC 3339 times."""
 
     public_key: str
     user: str
     groups: tuple[str, ...]
+    issued: str
     expires: str
 
     def seal(self, key: bytes) -> bytes:
@@ -59,7 +62,7 @@ def ref(public_key: str) -> Ref:
 def document(holder: Holder, seal_key: bytes) -> Document:
     data = {
         "public-key": holder.public_key, "user": holder.user, "groups": msgspec.json.encode(holder.groups).decode(),
-        "expires": holder.expires, "seal": holder.seal(seal_key).hex(),
+        "issued": holder.issued, "expires": holder.expires, "seal": holder.seal(seal_key).hex(),
     }  # fmt: skip
     return {
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": ref(holder.public_key).name, "namespace": NAMESPACE}, "type": TYPE,
@@ -74,7 +77,7 @@ def read(secret: _Secret, seal_key: bytes, *, now: float) -> Holder | None:
     try:
         data = {name: base64.b64decode(value, validate=True).decode() for name, value in secret.data.items()}
         groups = msgspec.json.decode(data["groups"], type=tuple[str, ...])
-        holder = Holder(data["public-key"], data["user"], groups, data["expires"])
+        holder = Holder(data["public-key"], data["user"], groups, data["issued"], data["expires"])
         sealed = hmac.compare_digest(holder.seal(seal_key), bytes.fromhex(data["seal"]))
         over = parse_rfc3339(holder.expires) <= now
     except (binascii.Error, KeyError, ValueError, msgspec.DecodeError):
@@ -107,17 +110,20 @@ class UserKeys:
     def _holder(self, public_key: str) -> Holder | None:
         secret = self.views.get(_Secret, ref(public_key)) if self.views is not None else None
         holder = None if secret is None else read(secret, self.seal_key, now=self._clock.now())
-        return holder if holder is not None and holder.public_key == public_key else None
+        if holder is None or holder.public_key != public_key:
+            return None
+        return None if Revocations(self.views).covers(holder.user, parse_rfc3339(holder.issued)) else holder
 
 
 class KeyDesk:
     """Makes keys. configure(pair, user): kctl's configuration with them."""
 
     def __init__(
-        self, door: Door, user_keys: UserKeys, rng: Rng, *, configure: Callable[[keys.Pair, str], bytes]
+        self, door: Door, user_keys: UserKeys, clock: Clock, rng: Rng, *, configure: Callable[[keys.Pair, str], bytes]
     ) -> None:
         self._door = door
         self._keys = user_keys
+        self._clock = clock
         self._rng = rng
         self._configure = configure
 
@@ -125,7 +131,7 @@ class KeyDesk:
         """{"kctl", "expires", "secret"}: a configuration as text, an RFC 3339 time, the Secret that stands for it. Raises Forbidden for
         those who may not make Secrets there."""
         pair = keys.new_pair(self._rng)
-        holder = Holder(pair.public, name, groups, rfc3339(expires))
+        holder = Holder(pair.public, name, groups, rfc3339(self._clock.now()), rfc3339(expires))
         cause = Cause(actor.name, "UserCreate", f"a key for {name}, until {holder.expires}")
         made = document(holder, self._keys.seal_key)
         await self._door.create(actor, "secrets", NAMESPACE, made, WriteOptions(cause=cause))

@@ -13,6 +13,7 @@ from common.clock import SystemRng
 from common.errors import Forbidden
 from common.wire import keys
 from master import credentials
+from master.api.access import revocation
 from master.api.contract import Actor, Ref
 from master.user_keys import KeyDesk, UserKeys
 from tests.master.api.doorway import ADMIN, Doorway, scenario
@@ -25,7 +26,7 @@ def with_keys(folder: Path, use: Callable[[Doorway, UserKeys, KeyDesk], Awaitabl
         held = UserKeys(credentials.ensure(folder, SystemRng()), here.clock)
         held.views = here.door.views
         PAIRS.clear()
-        desk = KeyDesk(here.door, held, SystemRng(), configure=lambda pair, user: PAIRS.append(pair) or user.encode())
+        desk = KeyDesk(here.door, held, here.clock, SystemRng(), configure=lambda pair, user: PAIRS.append(pair) or user.encode())
         await use(here, held, desk)
 
     scenario(test)()
@@ -66,9 +67,24 @@ def test_a_key_is_taken_back_with_its_secret(tmp_path: Path) -> None:
     with_keys(tmp_path, use)
 
 
+def test_revoking_a_user_shuts_out_the_keys_made_until_then_and_no_other(tmp_path: Path) -> None:
+    async def use(here: Doorway, held: UserKeys, desk: KeyDesk) -> None:
+        for name in ("alice", "bob"):
+            await desk.create(ADMIN, name, (), expires=here.clock.now() + 60)
+        await revocation.revoke(here.door, ADMIN, "alice", here.clock.now())
+        assert (held.admit(PAIRS[0].public, ""), held.caller(f"key:{PAIRS[0].public}")) == (None, None)
+        assert held.admit(PAIRS[1].public, "") is not None
+        await asyncio.sleep(1)
+        await desk.create(ADMIN, "alice", (), expires=here.clock.now() + 60)
+        assert held.admit(PAIRS[2].public, "") is not None
+
+    with_keys(tmp_path, use)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("user", "root"), ("groups", '["system:masters"]'), ("expires", "2999-01-01T00:00:00Z"), ("public-key", "x" * 40), ("seal", "00")],
+    [("user", "root"), ("groups", '["system:masters"]'), ("expires", "2999-01-01T00:00:00Z"), ("issued", "2999-01-01T00:00:00Z"),
+     ("public-key", "x" * 40), ("seal", "00")],
 )
 def test_a_secret_that_somebody_wrote_opens_nothing(tmp_path: Path, field: str, value: str) -> None:
     async def use(here: Doorway, held: UserKeys, desk: KeyDesk) -> None:

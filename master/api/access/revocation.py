@@ -1,10 +1,10 @@
-"""Certificates that are taken back: whose, and made before when. Kept in the ConfigMap `kube-system/steersman-revoked-users`.
+"""Credentials that are taken back: whose, and made before when. Kept in the ConfigMap `kube-system/steersman-revoked-users`.
 
     data:  SHA-256 of the name ──► "2026-01-31T12:00:00Z alice"     one line for each name, the latest
 
-A certificate says a name, groups and its beginning, and is checked by nobody but this cluster's front; so the name and a time are a list of
-revocations. What is made for the same name later is good. Looked at with every request: from memory, decoded once per change. Who may
-write the ConfigMap may revoke, and may forgive by removing a line.
+A certificate says a name, groups and its beginning, and so does a key for kctl; both are checked by nobody but this cluster's fronts. So
+the name and a time are a list of revocations. What is made for the same name later is good. Looked at with every request: from memory,
+decoded once per change. Who may write the ConfigMap may revoke, and may forgive by removing a line.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Revocations:
         self._views = views
 
     def covers(self, name: str, issued: float) -> bool:
-        """issued: when the certificate was made, in whole seconds; the second of the revocation counts as before it."""
+        """issued: when the credentials were made, in whole seconds; the second of the revocation counts as before it."""
         listed = self._views.get(_List, LIST)
         line = listed.data.get(_key(name)) if listed is not None else None
         if line is None:
@@ -46,9 +46,9 @@ class Revocations:
 
 
 async def revoke(door: Door, actor: Actor, name: str, now: float) -> str:
-    """Since when certificates must be made to count: an RFC 3339 time. Raises Forbidden, BadRequest."""
+    """Since when credentials must be made to count: an RFC 3339 time. Raises Forbidden, BadRequest."""
     if not name or name == ADMINISTRATOR:
-        raise BadRequest("the administrator's own certificate cannot be revoked: it is what is left when all others are")
+        raise BadRequest("the administrator's own credentials cannot be revoked: they are what is left when all others are")
     since = rfc3339(now)
     data = {"data": {_key(name): f"{since} {name}"}}
     for _ in range(2):
