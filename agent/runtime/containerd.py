@@ -26,9 +26,9 @@ from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
 
 from agent.runtime import containerd_events as native
-from agent.runtime import containerd_shims, containerd_tasks
+from agent.runtime import containerd_tasks
 from agent.runtime import cri as convert
-from agent.runtime import labels
+from agent.runtime import labels, shims
 from agent.runtime.containerd_call import MISSING, SHORT_S, call
 from agent.runtime.containerd_session import ContainerdSessions
 from agent.runtime.contract import (
@@ -207,9 +207,9 @@ class ContainerdRuntime:
                         if uid:
                             yield RuntimeEvent(uid)
                 finally:
+                    self._whole.clear()
                     stream.cancel()
             except (grpc.aio.AioRpcError, NotNow) as error:
-                self._whole.clear()
                 if not away:
                     away = True
                     log.warning("runtime-events-broke-off why=%s", _words(error))
@@ -282,7 +282,7 @@ class ContainerdRuntime:
             return
         await self.stop_sandbox(sandbox_id)
         if sandbox_id not in self._whole:  # now, while an agent that took over would still see the sandbox
-            await containerd_shims.end(sandbox_id)
+            await shims.end(sandbox_id)
         await _remove(self._runtime.RemovePodSandbox, cri.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id), self._tasks)
         self._whole.discard(sandbox_id)
         known = self._known.pop(sandbox_id, None)

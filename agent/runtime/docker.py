@@ -73,6 +73,8 @@ class DockerRuntime:
         self._sight = Sight(self._engine, network)
         self._ids: set[str] = set()
         """Of our containers, as far as they were made or listed here; so that most calls need not ask whose one is."""
+        self._whole: set[str] = set()
+        """Containers that were started while this agent and Docker both lived: their shims are known to it."""
         self._cgroup_driver = ""
         self._least_oom_score_adj = least_oom_score_adj()
 
@@ -116,6 +118,7 @@ class DockerRuntime:
                 found.append(sandbox)
         if not uid:
             self._ids = {item["Id"] for item in listed}
+            self._whole &= self._ids
             self._sight.keep(self._ids)
         return sorted(found, key=lambda s: (s.uid, s.attempt))
 
@@ -157,6 +160,7 @@ class DockerRuntime:
                         self._sight.ended(str(actor.get("ID", "")))
                         yield RuntimeEvent(str((actor.get("Attributes") or {}).get(LABEL_POD_UID, "")))
                 finally:
+                    self._whole.clear()
                     await stream.close()
             except (NotNow, RuntimeFault) as error:
                 if not away:
@@ -195,6 +199,7 @@ class DockerRuntime:
                 return identity
         try:
             await self._engine.start(identity, kind=kind)
+            self._whole.add(identity)
             await self._connect(identity, spec)
         except (RuntimeFault, PluginFault) as fault:
             await self.remove_sandbox(identity)
@@ -242,9 +247,7 @@ class DockerRuntime:
         await self.stop_sandbox(sandbox_id)
         for item in await self._listed(f"{convert.LABEL_SANDBOX}={sandbox_id}"):
             await self.remove_container(item["Id"])
-        await self._engine.remove(sandbox_id)
-        self._ids.discard(sandbox_id)
-        self._sight.removed(sandbox_id)
+        await self.remove_container(sandbox_id)
         spec = convert.sandbox_spec(document["Config"]["Labels"])
         if spec.cgroup_parent and not await self._listed(f"{LABEL_POD_UID}={spec.uid}"):
             labels.remove_cgroup(spec.cgroup_parent)
@@ -287,6 +290,7 @@ class DockerRuntime:
         if not await self._knows(container_id):
             raise RuntimeFault(f"container {container_id} not found", kind="RunContainerError")
         await self._engine.start(container_id, kind="RunContainerError")
+        self._whole.add(container_id)
         await self._sight.look_at(container_id)  # its log can be found from now on
 
     async def stop_container(self, container_id: str, grace_s: float) -> None:
@@ -298,8 +302,12 @@ class DockerRuntime:
     async def remove_container(self, container_id: str) -> None:
         if not await self._knows(container_id):
             return
+        if container_id not in self._whole:
+            await self._engine.kill(container_id)
+            await shims.end(container_id)  # now, while an agent that took over would still see the container
         await self._engine.remove(container_id)
         self._ids.discard(container_id)
+        self._whole.discard(container_id)
         self._sight.removed(container_id)
 
 

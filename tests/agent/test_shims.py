@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.runtime import containerd_shims
+from agent.runtime import shims
 
 OURS, ANOTHERS = "a" * 64, "b" * 64
 PARENT = "sleep 60 >/dev/null & echo ready; read nothing"
@@ -33,20 +33,20 @@ def processes() -> Iterator[dict[str, subprocess.Popen[bytes]]]:
         yield made
     finally:
         for process in made.values():
-            for child in containerd_shims._children(process.pid):
+            for child in shims._children(process.pid):
                 subprocess.run(["kill", "-KILL", str(child)], check=False)
             process.kill()
             process.communicate(timeout=10)
 
 
 def test_the_shim_of_a_stopped_sandbox_ends_with_what_runs_below_it_and_no_other(processes: dict[str, subprocess.Popen[bytes]]) -> None:
-    (child,) = containerd_shims._children(processes["ours"].pid)
-    asyncio.run(containerd_shims.end(OURS))
+    (child,) = shims._children(processes["ours"].pid)
+    asyncio.run(shims.end(OURS))
     assert processes["ours"].wait(10) == -9
-    assert not containerd_shims.of(OURS)
+    assert not shims.of(OURS)
     assert state(child) in ("", "Z")
     assert [processes[name].poll() for name in ("another's", "no shim")] == [None, None]
-    asyncio.run(containerd_shims.end(OURS))
+    asyncio.run(shims.end(OURS))
 
 
 def state(pid: int) -> str:
