@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from agent.network.cni_exec import CniRunner, PluginFault
-from agent.runtime import cgroup_use, labels
+from agent.runtime import cgroup_use, labels, shims
 from agent.runtime import docker_spec as convert
 from agent.runtime.contract import (
     LABEL_CLUSTER,
