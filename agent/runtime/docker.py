@@ -50,6 +50,9 @@ ENDS = ("die", "oom")
 DOCKER_CGROUP = "/docker"
 """Where Docker puts what it was told no parent of."""
 CAP_SYS_RESOURCE = 1 << 24
+STALE = "already in use"
+"""Docker's word for a container that it was just starting when it died: it runs, and Docker thinks that it never did. It must not run
+beside the next try."""
 SANDBOX_IMAGE = "registry.k8s.io/pause:3.9"
 
 
@@ -289,7 +292,12 @@ class DockerRuntime:
     async def start_container(self, container_id: str) -> None:
         if not await self._knows(container_id):
             raise RuntimeFault(f"container {container_id} not found", kind="RunContainerError")
-        await self._engine.start(container_id, kind="RunContainerError")
+        try:
+            await self._engine.start(container_id, kind="RunContainerError")
+        except RuntimeFault as fault:
+            if STALE in fault.message:
+                await shims.end(container_id)
+            raise
         self._whole.add(container_id)
         await self._sight.look_at(container_id)  # its log can be found from now on
 
