@@ -57,6 +57,16 @@ ABSENCE_ALLOWED = frozenset(
     }
 )  # fmt: skip
 """Fields that the schema calls required because Go always writes them, but whose zero value Kubernetes accepts."""
+TOLD_BY_RULES = frozenset(
+    {
+        ("DeploymentSpec", "selector"), ("ReplicaSetSpec", "selector"), ("DaemonSetSpec", "selector"), ("StatefulSetSpec", "selector"),
+        ("PodSpec", "containers"), ("Container", "name"), ("CronJobSpec", "schedule"), ("HorizontalPodAutoscalerSpec", "maxReplicas"),
+        ("HorizontalPodAutoscalerSpec", "scaleTargetRef"),
+        ("CrossVersionObjectReference", "kind"), ("CrossVersionObjectReference", "name"),
+    }
+)  # fmt: skip
+"""Required fields whose absence the kind's own rules tell, together with whatever else is wrong."""
+_NOT_HERE = ABSENCE_ALLOWED | TOLD_BY_RULES
 
 
 class _Mismatch(Exception):
@@ -109,7 +119,7 @@ def clean(document: Document, node: Node, *, patched: bool = False) -> tuple[Doc
 def missing_required(document: Document, node: Node) -> list[FieldCause]:
     """Required fields that are absent or empty, as FieldValueRequired causes, `status` aside; to be called after defaulting.
 
-    Fields whose absence is legal or has a text of its own (`ABSENCE_ALLOWED`, numbers with a range) are not among them
+    Fields whose absence is legal or has a text of its own (`ABSENCE_ALLOWED`, `TOLD_BY_RULES`, numbers with a range) are not among them
     unless they are wholly absent.
     """
     causes: list[FieldCause] = []
@@ -121,7 +131,7 @@ def missing_required(document: Document, node: Node) -> list[FieldCause]:
 def _missing(value: Any, node: Node, path: Path, causes: list[FieldCause]) -> None:
     if node.type is Type.OBJECT and isinstance(value, dict):
         for field in node.required:
-            if value.get(field) in (None, "", []) and (node.name, field) not in ABSENCE_ALLOWED:
+            if value.get(field) in (None, "", []) and (node.name, field) not in _NOT_HERE:
                 causes.append(FieldCause("FieldValueRequired", "Required value", _text((path, field))))
         for key, part in value.items():
             child = node.fields.get(key)

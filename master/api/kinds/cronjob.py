@@ -48,9 +48,9 @@ def default(document: Document) -> None:
     spec.setdefault("suspend", False)
     spec.setdefault("successfulJobsHistoryLimit", 3)
     spec.setdefault("failedJobsHistoryLimit", 1)
-    if at(spec, "jobTemplate.spec") is not None:
-        replicaset.default_template(spec["jobTemplate"]["spec"])
-        job.default_failure_policy(spec["jobTemplate"]["spec"])
+    jobs = spec.setdefault("jobTemplate", {}).setdefault("spec", {})
+    replicaset.default_template(jobs)
+    job.default_failure_policy(jobs)
 
 
 def _part(text: str, low: int, high: int, *, names: dict[str, int]) -> str:

@@ -59,9 +59,9 @@ def prepare(new: Document, old: Document | None) -> None:
         return
     new["status"] = {}
     spec, meta = new.setdefault("spec", {}), new["metadata"]
-    if spec.get("manualSelector") or spec.get("template") is None:
+    if spec.get("manualSelector"):
         return
-    template = spec["template"].setdefault("metadata", {})
+    template = spec.setdefault("template", {}).setdefault("metadata", {})
     own = {UID_LABEL: meta["uid"], OLD_UID_LABEL: meta["uid"], NAME_LABEL: meta["name"], OLD_NAME_LABEL: meta["name"]}
     template["labels"] = {**(template.get("labels") or {}), **own}
     if spec.get("selector") is None:
@@ -113,7 +113,7 @@ def validate(new: Document, old: Document | None) -> list[FieldCause]:
     found += rules.label_selector("spec.selector", selector)
     labels = at(spec, "template.metadata.labels") or {}
     if selector and not (selector.get("matchLabels") or {}).items() <= labels.items():
-        found.append(rules.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
+        found.append(replicaset.other_labels(labels))
     if before is None:
         return found
     for name in FIXED:

@@ -32,12 +32,16 @@ def prepare(new: Document, old: Document | None) -> None:
         new["status"] = {"replicas": 0}
 
 
-def default_template(spec: Document) -> None:
-    template = spec.get("template")
+KINDS_NAMED = {"replicaset": "ReplicaSet", "deployment": "ReplicaSet", "daemonset": "DaemonSet", "statefulset": "StatefulSet"}
+"""Whose pods a workload's are, as refusals say it."""
+
+
+def default_template(spec: Document, *, always: bool = True) -> None:
+    """always: a template that is not there is an empty one, so that what it lacks is told."""
+    template = spec.setdefault("template", {}) if always else spec.get("template")
     if template is not None:
         template.setdefault("metadata", {})
-        if template.get("spec") is not None:
-            pod_spec.default_spec(template["spec"])
+        pod_spec.default_spec(template.setdefault("spec", {}))
 
 
 def default(document: Document) -> None:
@@ -48,25 +52,36 @@ def default(document: Document) -> None:
 
 def validate_workload(new: Document, old: Document | None, *, kind: str) -> list[FieldCause]:
     """Selector, template and replicas of a workload whose pods always restart."""
-    spec = new.get("spec", {})
+    spec = new.get("spec") or {}
     found = rules.metadata(new)
     found += rules.not_negative("spec.replicas", spec.get("replicas"))
     found += rules.not_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
     selector = spec.get("selector")
-    if selector is None:
-        found.append(rules.required("spec.selector"))
-    else:
+    if selector is not None:
         found += _selector(selector, kind)
         if old is not None:
             found += rules.immutable("spec.selector", selector, old["spec"].get("selector"))
-    template = spec.get("template")
-    if template is None:
-        return [*found, rules.required("spec.template")]
-    labels = template.get("metadata", {}).get("labels") or {}
-    if selector and not _matches(selector, labels):
-        found.append(rules.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
+    elif kind != "daemonset":
+        found.append(rules.required("spec.selector"))
+    template = spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if selector is None or selector and not _matches(selector, labels):
+        found.append(other_labels(labels))
     before = None if old is None else old["spec"].get("template")
-    return found + validate_template(template, before, "spec.template")
+    found += validate_template(template, before, "spec.template")
+    return found + without_deadline(template, KINDS_NAMED[kind])
+
+
+def other_labels(labels: dict[str, str]) -> FieldCause:
+    said = rules.shown(labels) if labels else "map[string]string(nil)"
+    why = f"Invalid value: {said}: `selector` does not match template `labels`"
+    return FieldCause("FieldValueInvalid", why, "spec.template.metadata.labels")
+
+
+def without_deadline(template: Document, kind: str) -> list[FieldCause]:
+    if (template.get("spec") or {}).get("activeDeadlineSeconds") is None:
+        return []
+    return [rules.forbidden("spec.template.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {kind} is not Supported")]
 
 
 def validate_template(

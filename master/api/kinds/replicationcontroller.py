@@ -50,7 +50,7 @@ def default(document: Document) -> None:
         if not meta.get("labels"):
             meta["labels"] = dict(labels)
     spec.setdefault("replicas", 1)
-    replicaset.default_template(spec)
+    replicaset.default_template(spec, always=False)
 
 
 def validate(new: Document, old: Document | None) -> list[FieldCause]:
@@ -65,8 +65,9 @@ def validate(new: Document, old: Document | None) -> list[FieldCause]:
         return [*found, rules.required("spec.template")]
     labels = at(template, "metadata.labels") or {}
     if not selector.items() <= labels.items():
-        found.append(rules.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
-    return found + replicaset.validate_template(template, at(old or {}, "spec.template"), "spec.template")
+        found.append(replicaset.other_labels(labels))
+    found += replicaset.validate_template(template, at(old or {}, "spec.template"), "spec.template")
+    return found + replicaset.without_deadline(template, "ReplicationController")
 
 
 def fields(document: Document) -> dict[str, str]:

@@ -77,7 +77,9 @@ REFUSED_CREATES = [
                  id="without a name"),
     pytest.param("pods", {**pod(), "spec": {}}, Invalid, 'Pod "web" is invalid: spec.containers: Required value', id="without containers"),
     pytest.param("deployments.apps", {"metadata": {"name": "d"}, "spec": {}}, Invalid,
-                 'Deployment.apps "d" is invalid: [spec.selector: Required value, spec.template: Required value]', id="with two faults"),
+                 'Deployment.apps "d" is invalid: [spec.selector: Required value, spec.template.metadata.labels: Invalid value: '
+                 'map[string]string(nil): `selector` does not match template `labels`, spec.template.spec.containers: Required value]',
+                 id="with three faults"),
     pytest.param("pods", pod(metadata={"resourceVersion": "1"}), BadRequest, "resourceVersion should not be set on objects to be created",
                  id="with a resourceVersion"),
     pytest.param("pods", pod(metadata={"namespace": "other"}), BadRequest,

@@ -130,9 +130,9 @@ def test_quantities_become_canonical(given: Any, stored: str) -> None:
 @pytest.mark.parametrize(
     ("document", "fields"),
     [
-        pytest.param(deployment(), ["spec.selector", "spec.template"], id="a deployment without selector and template"),
-        pytest.param(deployment(selector={}, template={"spec": {"containers": []}}), ["spec.template.spec.containers"], id="an empty list of containers"),
-        pytest.param(deployment(selector={}, template={"spec": {"containers": [{"image": "x"}]}}), ["spec.template.spec.containers[0].name"], id="a container without a name"),
+        pytest.param(deployment(), ["spec.template"], id="a deployment without template, whose selector its own rules ask for"),
+        pytest.param(deployment(selector={}, template={"spec": {"containers": []}}), [], id="an empty list of containers, which the rules of pods tell"),
+        pytest.param(deployment(selector={}, template={"spec": {"containers": [{"name": "x", "env": [{}]}]}}), ["spec.template.spec.containers[0].env[0].name"], id="a variable without a name"),
         pytest.param(deployment(selector={}, template={"spec": {"containers": [{"name": "c", "ports": [{}]}]}}), ["spec.template.spec.containers[0].ports[0].containerPort"], id="a port without a number"),
         pytest.param({"status": {"conditions": [{}]}}, [], id="status is filled by the system"),
     ],

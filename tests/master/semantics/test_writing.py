@@ -220,7 +220,48 @@ DRY_RUNS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", [*NAMES, *METADATA, *FIELDS_OF_THE_SERVER, *REVISIONS, *FOR_EVER, *DRY_RUNS], ids=ids)
+REQUIRED, LABELS = "Required value", "`selector` does not match template `labels`"
+NO_SELECTOR, NO_LABELS = ("FieldValueRequired", "spec.selector", REQUIRED), ("FieldValueInvalid", "spec.template.metadata.labels", f"Invalid value: map[string]string(nil): {LABELS}")
+NO_CONTAINERS = ("FieldValueRequired", "spec.template.spec.containers", REQUIRED)
+OTHER_LABELS = ("FieldValueInvalid", "spec.template.metadata.labels", f'Invalid value: map[string]string{{"app":"d"}}: {LABELS}')
+TEMPLATE = deployment()["spec"]["template"]
+
+
+def lacking(name: str, path: str, of: str, causes: list, **spec: object) -> Case:
+    return invalid(name, f"POST {path}", {"metadata": {"name": "d"}, "spec": spec}, of=f'{of} "d"', causes=causes)
+
+
+def hurried(path: str, kind: str, said: str) -> Case:
+    template = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "activeDeadlineSeconds": 5}}
+    causes = [("FieldValueForbidden", "spec.template.spec.activeDeadlineSeconds", f"Forbidden: activeDeadlineSeconds in {said} is not Supported")]
+    return lacking(f"pods of a {kind} have no end", path, kind, causes, selector={"matchLabels": {"app": "d"}}, template=template)
+
+
+WORKLOADS = [
+    lacking("a deployment of nothing", "{apps}/deployments", "Deployment.apps", [NO_SELECTOR, NO_LABELS, NO_CONTAINERS]),
+    lacking("one without a selector", "{apps}/deployments", "Deployment.apps", [NO_SELECTOR, OTHER_LABELS], template=TEMPLATE),
+    lacking("one without containers", "{apps}/replicasets", "ReplicaSet.apps", [NO_CONTAINERS], selector={"matchLabels": {"app": "d"}},
+            template={"metadata": TEMPLATE["metadata"]}),
+    lacking("a daemon set without a selector", "{apps}/daemonsets", "DaemonSet.apps", [OTHER_LABELS], template=TEMPLATE),
+    lacking("a stateful set without a selector", "{apps}/statefulsets", "StatefulSet.apps", [NO_SELECTOR, OTHER_LABELS], template=TEMPLATE),
+    lacking("a controller without a template", "{n}/replicationcontrollers", "ReplicationController", [NO_SELECTOR, ("FieldValueRequired", "spec.template", REQUIRED)]),
+    lacking("a job of nothing", "/apis/batch/v1/namespaces/{ns}/jobs", "Job.batch", [
+        NO_CONTAINERS, ("FieldValueRequired", "spec.template.spec.restartPolicy", 'Required value: valid values: "OnFailure", "Never"'),
+    ]),
+    lacking("a scaler of nothing", "/apis/autoscaling/v2/namespaces/{ns}/horizontalpodautoscalers", "HorizontalPodAutoscaler.autoscaling", [
+        ("FieldValueInvalid", "spec.maxReplicas", "Invalid value: 0: must be greater than 0"),
+        ("FieldValueRequired", "spec.scaleTargetRef.kind", REQUIRED), ("FieldValueRequired", "spec.scaleTargetRef.name", REQUIRED),
+    ]),
+    lacking("containers without a name and an image", "{n}/pods", "Pod", [
+        ("FieldValueRequired", "spec.containers[0].name", REQUIRED), ("FieldValueRequired", "spec.containers[0].image", REQUIRED),
+    ], containers=[{}]),
+    hurried("{apps}/deployments", "Deployment.apps", "ReplicaSet"),
+    hurried("{apps}/daemonsets", "DaemonSet.apps", "DaemonSet"),
+    hurried("{apps}/statefulsets", "StatefulSet.apps", "StatefulSet"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [*NAMES, *METADATA, *FIELDS_OF_THE_SERVER, *REVISIONS, *FOR_EVER, *DRY_RUNS, *WORKLOADS], ids=ids)
 def test_writing(ground: Ground, case: Case) -> None:
     ground.play(case)
 
