@@ -1,11 +1,18 @@
 """What all tests share: the option --long, which runs the tests at full size, and the markers that are not in setup.cfg.
 
 A test marked `long` is left out unless --long is given; a test that only differs in size asks the fixture `long` instead.
+
+script/test runs them in two processes (pytest-xdist). A file stays in one process, since its fixtures are often dear; end-to-end tests go by
+the lab that they run in, so that each lab is started once. What takes longest starts first, so that both processes end together.
 """
 
 from __future__ import annotations
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+LABS = ("containerd", "docker", "hollow", "mixed")
+"""The first parameter of an end-to-end test that runs in one; the longest first."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,12 +25,37 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--long"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("long")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    if not config.getoption("--long"):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _rank(_group(item.nodeid)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Groups:
+    config.option.loadscopereorder = False  # by number of tests, it would be
+    return Groups(config, log)
+
+
+class Groups(LoadScopeScheduling):
+    """What stays together, and in one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def _group(nodeid: str) -> str:
+    """A lab, or a file."""
+    file, _, test = nodeid.partition("::")
+    parameter = test.partition("[")[2].rstrip("]").partition("-")[0]
+    return parameter if file.startswith("tests/e2e/") and parameter in LABS else file
+
+
+def _rank(group: str) -> int:
+    """Labs, then the other end-to-end tests, then all else."""
+    return LABS.index(group) if group in LABS else len(LABS) + (not group.startswith("tests/e2e/"))
 
 
 @pytest.fixture(scope="session")
