@@ -155,6 +155,7 @@ class DockerRuntime:
                 away = False
                 stream = self._engine.events(self._ours, since=self._clock.now())
                 try:
+                    self._sight.may_have_ended(self._ids)
                     yield RuntimeEvent("")
                     async for event in stream:
                         if event.get("Action") not in ENDS:

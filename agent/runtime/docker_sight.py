@@ -32,6 +32,10 @@ class Sight:
         """An event, or a call of ours, said so."""
         self._told.add(identity)
 
+    def may_have_ended(self, identities: set[str]) -> None:
+        """Nobody told for a while: these, and those seen running, are inspected once. The listing may be behind the missed events."""
+        self._told |= identities | {identity for identity, seen in self._known.items() if seen.state is State.RUNNING}
+
     def started_at(self, identity: str) -> float | None:
         """Of a container that was seen running."""
         known = self._known.get(identity)
@@ -47,8 +51,7 @@ class Sight:
     async def sandbox(self, item: Document, containers: list[ObservedContainer]) -> ObservedSandbox | None:
         identity, state = item["Id"], item["State"]
         if identity in self._told:
-            document = await self._engine.inspect(identity)
-            self._told.discard(identity)
+            document = await self._inspect(identity)
             if document is None:
                 return None
             state = document["State"]["Status"]
@@ -69,7 +72,7 @@ class Sight:
         return await self.look_at(identity)
 
     async def look_at(self, identity: str) -> ObservedContainer | None:
-        document = await self._engine.inspect(identity)
+        document = await self._inspect(identity)
         if document is None:
             return None
         image, image_id = await self._image_names(document["Image"])
@@ -77,9 +80,18 @@ class Sight:
         if seen.state is not State.CREATED:
             self._known[identity] = seen
             link_log(document)
-        if seen.state is not State.RUNNING:
-            self._told.discard(identity)
         return seen
+
+    async def _inspect(self, identity: str) -> Document | None:
+        # Subtle: forgotten before the question, since an end that is told while it is under way is not in the answer.
+        told = identity in self._told
+        self._told.discard(identity)
+        try:
+            return await self._engine.inspect(identity)
+        except BaseException:
+            if told:
+                self._told.add(identity)
+            raise
 
     async def _image_names(self, identity: str) -> tuple[str, str]:
         if identity not in self._images:
