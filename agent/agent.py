@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -26,6 +27,7 @@ from agent.node_report import NodeReport
 from agent.parts import Parts
 from agent.reporter import Reporter
 from agent.streams import remote
+from agent.tokens import PodTokens
 from agent.usage import UsageReport
 from common.aio import tasks
 from common.errors import BadRequest, NotNow
@@ -54,12 +56,14 @@ class Agent:
         self._parts = parts
         self._reporter = Reporter(parts.clock)
         self._host = Host()
-        self._holdings = Holdings(parts, self._reporter, lambda: self._host)
+        self._tokens = PodTokens(parts.clock, lambda uid: self._holdings.wake(uid)) if parts.volumes is not None else None
+        self._holdings = Holdings(parts, self._reporter, lambda: self._host, self._tokens)
         self._node = NodeReport(parts)
         self._usage = UsageReport(parts)
         self._expected: dict[str, None] | None = None
         """The uids of this session's Sync and Assigns; None before the Sync."""
         self._sweep = asyncio.Event()
+        self._told = parts.journal.told()
 
     def hello_document(self) -> bytes:
         """For `messages.Hello`: the Node's labels, addresses, capacity, nodeInfo."""
@@ -78,6 +82,7 @@ class Agent:
                 ("node-report", self._report_node),
                 ("network", self._parts.network.run),
                 ("usage", lambda: self._usage.run(link.send)),
+                *([("tokens", partial(self._tokens.run, link.send))] if self._tokens is not None else []),
                 ("reporter", lambda: self._reporter.run(link.send)),
                 ("link", link.run),
             ):
@@ -100,6 +105,8 @@ class Agent:
             dns=facts.dns,
             runtime=info.name if info is not None else self._parts.settings.runtime,
             configs=self._holdings.configs,
+            tokens=self._tokens.known if self._tokens is not None else None,
+            api=self._told.get("api", ""),
         )
 
     # Pods.
@@ -145,6 +152,12 @@ class Agent:
         self._expected = None
         self._reporter.connected(welcome.epoch)
         self._usage.connected(welcome)
+        if self._tokens is not None:
+            self._tokens.connected(welcome)
+        if welcome.settings != self._told:
+            self._told = welcome.settings
+            self._parts.journal.tell(self._told)
+            self._know_host()
         if welcome.pod_cidr:
             self._parts.network.use_pod_cidr(welcome.pod_cidr)
             self._node.wake()
@@ -154,6 +167,8 @@ class Agent:
         self._expected = None
         self._reporter.disconnected()
         self._usage.disconnected()
+        if self._tokens is not None:
+            self._tokens.disconnected()
         log.info("session-ended node=%s", self.name)
 
     def sync(self, uids: tuple[str, ...]) -> None:
@@ -192,6 +207,10 @@ class Agent:
                 log.error("config-unreadable kind=%s namespace=%s name=%s", *key)
                 return
         self._holdings.configure(key, document)
+
+    def token(self, token: messages.Token) -> None:
+        if self._tokens is not None:
+            self._tokens.take(token)
 
     def peers(self, peers: tuple[messages.Peer, ...]) -> None:
         own = next((peer for peer in peers if peer.node == self.name), None)

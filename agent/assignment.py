@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from agent.lifecycle import environment, unsupported, volumes
-from agent.lifecycle.life import Note
+from agent.lifecycle.life import Note, TokenKey
 from common.errors import BadRequest
 from common.objects import pod as pods
 
@@ -17,8 +17,8 @@ DOCUMENT_MOST_BYTES = 4 << 20
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """live: from a master in this process' life, not from the journal. configs: the ConfigMaps and Secrets it names.
-    blocked: it cannot be started; notes say why, and which of its fields have no effect."""
+    """live: from a master in this process' life, not from the journal. configs: the ConfigMaps and Secrets it names; tokens:
+    of ServiceAccounts, that it needs. blocked: it cannot be started; notes say why, and which of its fields have no effect."""
 
     uid: str
     generation: int
@@ -28,6 +28,7 @@ class Assignment(msgspec.Struct, frozen=True):
     configs: frozenset[tuple[str, str, str]]
     blocked: bool
     notes: tuple[Note, ...]
+    tokens: tuple[TokenKey, ...] = ()
 
 
 def decode(uid: str, generation: int, document: bytes, *, live: bool) -> Assignment:
@@ -50,4 +51,5 @@ def decode(uid: str, generation: int, document: bytes, *, live: bool) -> Assignm
         configs=frozenset(environment.config_refs(pod) + volumes.refs(pod)),
         blocked=bool(unsupported.blocking(raw)),
         notes=unsupported.notes(raw),
+        tokens=tuple(volumes.tokens(pod)),
     )

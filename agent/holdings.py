@@ -18,6 +18,7 @@ from agent.operations import Tools
 from agent.parts import Parts
 from agent.probes.checks import HostChecks
 from agent.reporter import Reporter
+from agent.tokens import PodTokens
 from agent.worker import Worker
 from common.aio import tasks
 from common.errors import BadRequest
@@ -30,8 +31,9 @@ Key = tuple[str, str, str]
 class Holdings:
     """Plain calls that neither block nor raise, once `adopt` was given a running group."""
 
-    def __init__(self, parts: Parts, reporter: Reporter, host: Callable[[], Host]) -> None:
+    def __init__(self, parts: Parts, reporter: Reporter, host: Callable[[], Host], pod_tokens: PodTokens | None = None) -> None:
         self._parts = parts
+        self._pod_tokens = pod_tokens
         self._reporter = reporter
         self._group: tasks.TaskGroup | None = None
         self.workers: dict[str, Worker] = {}
@@ -67,6 +69,7 @@ class Holdings:
     def _start(self, uid: str, assignment: Assignment | None, *, finished: str = "") -> None:
         assert self._group is not None, "the agent does not run"
         worker = Worker(uid, assignment, self._tools, finished=finished)
+        self._want_tokens(assignment)
         self.workers[uid] = worker
         self._group.start(tasks.supervise(f"pod {uid}", worker.run), name=f"{self._parts.name} pod {uid}")
 
@@ -85,6 +88,7 @@ class Holdings:
         finished = worker.finished if worker is not None else ""
         self._parts.journal.put(Entry(uid, assignment.generation, assignment.document, finished))
         if worker is not None:
+            self._want_tokens(assignment)
             worker.assign(assignment)
         else:
             log.info("assigned uid=%s pod=%s/%s", uid, assignment.pod.metadata.namespace, assignment.pod.metadata.name)
@@ -135,11 +139,19 @@ class Holdings:
             self._reporter.gone(uid)
         else:
             self._reporter.drop(uid)
+        if self._pod_tokens is not None:
+            self._pod_tokens.want(uid, ())
         if worker is not None and worker.assignment is not None:
             self._drop_configs(worker.assignment.configs)
 
     def happened(self, uid: str, note: Note) -> None:
         self._reporter.happened(uid, note)
+
+    def _want_tokens(self, assignment: Assignment | None) -> None:
+        if assignment is None or self._pod_tokens is None:
+            return
+        ends = assignment.pod.metadata.deletion_timestamp is not None or assignment.pod.finished
+        self._pod_tokens.want(assignment.uid, () if ends or assignment.blocked else assignment.tokens)
 
     def _drop_configs(self, of_gone: frozenset[Key]) -> None:
         """What the gone pod named and no other pod here does. (What nobody names yet may have come before its pod.)"""

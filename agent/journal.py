@@ -2,8 +2,8 @@
 
 Owns one file a pod, `UID.json`, written to a temporary name, synced and renamed: a crash leaves the old or the new one. A file
 holds the pod's document as the master sent it (which names Secrets but never contains one), its generation, and the phase in which
-it ended, if it did. A file that cannot be read is set aside as `UID.json.damaged`, with a line in the log, and costs nothing else:
-that pod's containers stay as they are until the master says what to do.
+it ended, if it did. Beside them `welcome` has the settings that the master told last. A file that cannot be read is set aside as
+`UID.json.damaged`, with a line in the log, and costs nothing else: that pod's containers stay as they are until the master says what to do.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 ENTRY_MOST_BYTES = 5 << 20
 ENTRIES_MOST = 5000
 FORMAT = 1
+WELCOME = "welcome"
 _UID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
 
 
@@ -53,12 +54,25 @@ class Journal(Protocol):
     def remove(self, uid: str) -> None:
         """Idempotent."""
 
+    def told(self) -> dict[str, str]:
+        """What the master's last Welcome said, so that pods are the same without it."""
+
+    def tell(self, settings: dict[str, str]) -> None:
+        """Keep that. Idempotent."""
+
 
 class MemoryJournal:
     """For hollow hosts and the simulation. The object outlives the agent."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self._told: dict[str, str] = {}
+
+    def told(self) -> dict[str, str]:
+        return self._told
+
+    def tell(self, settings: dict[str, str]) -> None:
+        self._told = settings
 
     def load(self) -> list[Entry]:
         return [self._entries[uid] for uid in sorted(self._entries)]
@@ -114,6 +128,23 @@ class FileJournal:
         self._known.pop(uid, None)
         if _UID.match(uid):
             (self._folder / f"{uid}.json").unlink(missing_ok=True)
+
+    def told(self) -> dict[str, str]:
+        try:
+            return msgspec.json.decode((self._folder / WELCOME).read_bytes(), type=dict[str, str])
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:  # the next session tells it anew
+            log.warning("journal-welcome-unreadable why=%s", error)
+            return {}
+
+    def tell(self, settings: dict[str, str]) -> None:
+        temporary = self._folder / f"{WELCOME}.tmp"
+        try:
+            temporary.write_bytes(msgspec.json.encode(settings))
+            os.replace(temporary, self._folder / WELCOME)
+        except OSError as error:
+            log.error("journal-write-failed file=%s why=%s", WELCOME, error)
 
     def _read(self, path: Path) -> Entry | None:
         try:

@@ -60,6 +60,9 @@ class Duties(Protocol):
     def config(self, config: messages.Config) -> None:
         """Comes before or after the pods that name it; again when it changed."""
 
+    def token(self, token: messages.Token) -> None:
+        """What came of a TokenRequest."""
+
     def peers(self, peers: tuple[messages.Peer, ...]) -> None: ...
 
     def acknowledged(self, sequences: tuple[int, ...]) -> None:
@@ -229,6 +232,8 @@ class Link:
                 self._duties.forget(uid)
             case messages.Config():
                 self._duties.config(message)
+            case messages.Token():
+                self._duties.token(message)
             case messages.Sync(uids=uids):
                 self._duties.sync(uids)
             case messages.Peers(peers=peers):

@@ -72,7 +72,7 @@ DISRUPTION_HEARTBEATS = 1.25
 class World(msgspec.Struct, frozen=True):
     """What a master is composed over. store: open. ring: what the control and stream listeners ask for admission.
     token_key: signs ServiceAccounts' tokens (PEM); none, no tokens. webhooks: asks them; none, they are not asked.
-    sign: by the cluster's CA; none, no certificates are issued."""
+    sign: by the cluster's CA; none, no certificates are issued. ca: its certificate as PEM, for pods."""
 
     store: Store
     clock: Clock
@@ -81,6 +81,7 @@ class World(msgspec.Struct, frozen=True):
     streams: Listener
     ring: KeyRing
     token_key: bytes = b""
+    ca: bytes = b""
     webhooks: Caller | None = None
     sign: Sign | None = None
 
@@ -133,7 +134,9 @@ async def compose(world: World, settings: Settings) -> Master:
     leases = NodeLeases(world.rng, duration_s=max(1, round(settings.node_grace_s)))
     door = ApiDoor(
         world.store, world.clock, world.rng, leases=leases,
-        settings=DoorSettings(toleration_s=settings.eviction_s, event_ttl_s=settings.event_ttl_s),
+        settings=DoorSettings(
+            toleration_s=settings.eviction_s, event_ttl_s=settings.event_ttl_s, mount_tokens=bool(world.token_key and world.ca)
+        ),
         authority=authority if world.token_key else None, computed={**board.computed, components.KEY: parts},
     )  # fmt: skip
     await bootstrap.ensure(door)
@@ -152,19 +155,29 @@ async def compose(world: World, settings: Settings) -> Master:
                 pod_cidr=settings.pod_cidr, node_mask=settings.node_mask,
                 disruption_window_s=settings.heartbeat_s * DISRUPTION_HEARTBEATS,
             ),
-            sign=world.sign,
+            sign=world.sign, ca=world.ca.decode(),
         ),
         scheduler=Scheduler(door, world.clock, world.rng),
         dispatch=dispatch.Dispatch(
             door, control=world.control, streams=world.streams, clock=world.clock, ring=world.ring, leases=leases, board=board,
             settings=dispatch.Settings(
                 cluster_id, heartbeat_s=settings.heartbeat_s, node_grace_s=settings.node_grace_s,
-                agent={"usage_s": f"{settings.usage_s:g}"} if settings.usage_s else {},
+                agent=_told_to_agents(world, settings),
             ),
         ),
     )  # fmt: skip
     parts.checks = {"etcd-0": world.store.trouble, "scheduler": master.scheduler.trouble, "controller-manager": master.trouble}
     return master
+
+
+def _told_to_agents(world: World, settings: Settings) -> dict[str, str]:
+    """In each Welcome. usage_s: how often to tell what is used. tokens: whether there are any. api: where pods reach the API."""
+    told = {
+        "usage_s": f"{settings.usage_s:g}" if settings.usage_s else "",
+        "tokens": "yes" if world.token_key else "",
+        "api": host_port(settings.reached_at, settings.api_port) if settings.api_port else "",
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 # A real master.
@@ -242,7 +255,7 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
         stack.push_async_callback(webhooks.close)
         world = World(
             store, clock, rng, control=sockets.control, streams=sockets.streams, ring=ring, token_key=certificates.tokens,
-            webhooks=webhooks, sign=functools.partial(pki.sign_client, certificates.ca),
+            ca=certificates.ca.certificate, webhooks=webhooks, sign=functools.partial(pki.sign_client, certificates.ca),
         )  # fmt: skip
         master = await compose(world, settings)
         user_keys.views = master.door.views

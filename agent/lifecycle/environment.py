@@ -1,6 +1,7 @@
 """A container's environment: literals, `$(VAR)`, fields of the pod, ConfigMaps and Secrets.
 
-Owns the order (envFrom first, then env in the order written, each able to name those before it) and Kubernetes' expansion
+Owns the order (envFrom first, then env in the order written, each able to name those before it; last the variables by which the API
+is found, where nothing else bears their names) and Kubernetes' expansion
 rules: `$(NAME)` becomes the value if NAME is known and stays as it is if not; `$$` is a literal `$`. What is missing gives
 a `Waiting` in Kubernetes' words, so that the container waits as CreateContainerConfigError until the object appears.
 A ConfigMap or Secret that has not arrived from the master yet is not missing: the container then waits as ContainerCreating.
@@ -81,20 +82,34 @@ def lookup(host: Host, key: Key, optional: bool) -> dict[str, bytes] | Waiting |
 def resolve(pod: pods.Pod, container: pods.Container, *, host: Host, pod_ip: str) -> Values | Waiting:
     """The environment in order, or why it cannot be made (yet)."""
     values: Values = {}
+    service = of_api(host.api)
     for source in container.env_from:
         problem = _add_all(values, source, pod=pod, host=host)
         if problem is not None:
             return problem
     for variable in container.env:
         if variable.value_from is None:
-            values[variable.name] = expand(variable.value, values)
+            values[variable.name] = expand(variable.value, {**service, **values})
             continue
         value = _from(variable.value_from, pod=pod, container=container, host=host, pod_ip=pod_ip)
         if isinstance(value, Waiting):
             return value
         if value is not None:
             values[variable.name] = value
-    return values
+    return values | {name: value for name, value in service.items() if name not in values}
+
+
+def of_api(address: str) -> Values:
+    """Kubernetes' variables of its Service `kubernetes`, leading to where the API itself listens. address: `HOST:PORT`, or ""."""
+    host, _, port = address.rpartition(":")
+    if not host:
+        return {}
+    url, own = f"tcp://{address}", f"KUBERNETES_PORT_{port}_TCP"
+    bare = host.strip("[]")
+    return {
+        "KUBERNETES_SERVICE_HOST": bare, "KUBERNETES_SERVICE_PORT": port, "KUBERNETES_SERVICE_PORT_HTTPS": port, "KUBERNETES_PORT": url,
+        own: url, f"{own}_PROTO": "tcp", f"{own}_PORT": port, f"{own}_ADDR": bare,
+    }  # fmt: skip
 
 
 def _add_all(values: Values, source: pods.EnvFromSource, *, pod: pods.Pod, host: Host) -> Waiting | None:

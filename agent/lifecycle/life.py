@@ -28,6 +28,14 @@ RETRY_FIRST_S = 1.0
 RETRY_MAX_S = 60.0
 
 
+class TokenKey(msgspec.Struct, frozen=True):
+    """A ServiceAccount token of a pod's volume. audience "": the API's own. lifetime_s: as the pod asks for."""
+
+    uid: str
+    audience: str
+    lifetime_s: int
+
+
 class Moment(msgspec.Struct, frozen=True):
     wall: float
     mono: float
@@ -36,7 +44,8 @@ class Moment(msgspec.Struct, frozen=True):
 class Host(msgspec.Struct, frozen=True):
     """What a pod's life depends on besides the pod. configs: (kind, namespace, name) to the document, None when the master
     says there is none; what has not arrived yet is missing. memory_bytes, cpu_milli: the node's allocatable.
-    hosts: its own /etc/hosts; dns: its resolver."""
+    hosts: its own /etc/hosts; dns: its resolver. tokens: those that the master gave, or why it gave none; None: this host makes no
+    files of volumes, so it needs none. api: where pods reach the API, `HOST:PORT`, "" while that is not known."""
 
     node: str = ""
     addresses: tuple[str, ...] = ()
@@ -51,6 +60,8 @@ class Host(msgspec.Struct, frozen=True):
     hosts: str = ""
     dns: contract.Dns = contract.Dns()
     configs: Mapping[tuple[str, str, str], dict | None] = {}
+    tokens: Mapping[TokenKey, str | Waiting] | None = None
+    api: str = ""
 
 
 class Waiting(msgspec.Struct, frozen=True):

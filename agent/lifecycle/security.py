@@ -54,6 +54,12 @@ def fs_group(pod: pods.Pod) -> int | None:
     return _integer((pod.spec.security_context or {}).get("fsGroup"))
 
 
+def common_user(pod: pods.Pod) -> int | None:
+    """The one user that all its containers are said to run as: the pod's token is that user's."""
+    users = {_integer(merged(pod, container).get("runAsUser")) for container in pod.spec.init_containers + pod.spec.containers}
+    return users.pop() if len(users) == 1 else None
+
+
 def _capability(name: object) -> str:
     return str(name).upper().removeprefix("CAP_")
 

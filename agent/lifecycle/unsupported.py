@@ -23,7 +23,7 @@ def blocking(document: Mapping) -> list[str]:
     found = []
     for volume in _list(_map(document.get("spec")).get("volumes")):
         name = str(volume.get("name", ""))
-        if not name.startswith(volumes.API_ACCESS) and not volumes.supported(volume):
+        if not volumes.supported(volume):
             found.append(f"spec.volumes[{name}].{next((key for key in volume if key != 'name'), '')}")
     return found
 

@@ -1,7 +1,7 @@
 """A pod's volumes, from its document to what is to be on the host's disk. Pure.
 
-Owns the kinds that are supported (emptyDir, hostPath, configMap, secret, downwardAPI, projected without tokens), where each lies, which
-files it has, and Kubernetes' words for what is missing. Secrets, and emptyDirs in memory, lie under `Host.memory_root`, a
+Owns the kinds that are supported (emptyDir, hostPath, configMap, secret, downwardAPI, projected), where each lies, which
+files it has, and Kubernetes' words for what is missing. Secrets, tokens, and emptyDirs in memory, lie under `Host.memory_root`, a
 tmpfs, so that they never reach a disk. `plan` is asked again when a ConfigMap or Secret changed; the fingerprint tells whether it differs.
 """
 
@@ -13,15 +13,19 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from agent.lifecycle import environment, security
-from agent.lifecycle.life import Host, Waiting
+from agent.lifecycle.life import Host, TokenKey, Waiting
 from agent.runtime.contract import Mount
 from common.objects import pod as pods
 
 API_ACCESS = "kube-api-access-"
-"""The name that begins the projected volume of a service account's own credentials: a pod runs without it."""
+"""The name that begins the projected volume of a service account's own credentials: hosts that make no files run a pod without it."""
 FILE_MODE = 0o644
+TOKEN_MODE = 0o600
+"""Of a token in a pod that has a user or a group of its own."""
+TOKEN_S = 3600
 HOST_PATH_TYPES = ("", "Directory", "DirectoryOrCreate", "File", "FileOrCreate")
 PROJECTED = ("configMap", "secret", "downwardAPI")
+TOKEN = "serviceAccountToken"
 
 
 class Volume(msgspec.Struct, frozen=True):
@@ -40,10 +44,22 @@ class HostPath(Volume):
     type: str = ""
 
 
-class Files(Volume):
-    """files: relative path, content, mode. The content may be secret, so that it is not shown."""
+class File(msgspec.Struct, frozen=True):
+    """path: relative. user: whose it is, None: root's. The content may be secret, so that it is not shown."""
 
-    files: tuple[tuple[str, bytes, int], ...] = ()
+    path: str
+    content: bytes
+    mode: int
+    user: int | None = None
+
+    def __repr__(self) -> str:
+        return f"File(path={self.path!r}, mode={self.mode:o})"
+
+
+class Files(Volume):
+    """Made from the API's objects."""
+
+    files: tuple[File, ...] = ()
 
     def __repr__(self) -> str:
         return f"Files(name={self.name!r}, path={self.path!r}, files={len(self.files)})"
@@ -57,7 +73,7 @@ def supported(volume: Mapping) -> bool:
     if kinds == ["hostPath"]:
         return (volume["hostPath"] or {}).get("type", "") in HOST_PATH_TYPES
     if kinds == ["projected"]:
-        return all(set(source) <= set(PROJECTED) for source in (volume["projected"] or {}).get("sources") or [])
+        return all(set(source) <= {*PROJECTED, TOKEN} for source in (volume["projected"] or {}).get("sources") or [])
     return False
 
 
@@ -70,6 +86,16 @@ def refs(pod: pods.Pod) -> list[environment.Key]:
                 if source.get(field):
                     found[kind, pod.metadata.namespace, _name(source[field])] = None
     return list(found)
+
+
+def tokens(pod: pods.Pod) -> list[TokenKey]:
+    """Those that the pod's volumes ask for."""
+    found = {_token_key(pod, source[TOKEN]): None for volume in pod.spec.volumes for source in _sources(volume) if source.get(TOKEN)}
+    return list(found)
+
+
+def _token_key(pod: pods.Pod, source: Mapping) -> TokenKey:
+    return TokenKey(pod.metadata.uid, str(source.get("audience") or ""), int(source.get("expirationSeconds") or TOKEN_S))
 
 
 def _name(ref: Mapping) -> str:
@@ -87,7 +113,7 @@ def plan(pod: pods.Pod, host: Host) -> tuple[Volume, ...] | Waiting:
     made: list[Volume] = []
     for volume in pod.spec.volumes:
         name = str(volume.get("name", ""))
-        if name.startswith(API_ACCESS):
+        if name.startswith(API_ACCESS) and host.tokens is None:
             continue
         entry = _entry(pod, volume, host)
         if isinstance(entry, Waiting):
@@ -102,8 +128,8 @@ def fingerprint(volumes: tuple[Volume, ...]) -> str:
     digest = hashlib.sha256(b"1")
     for volume in volumes:
         digest.update(f"{type(volume).__name__} {volume.name} {volume.path} {volume.group}\n".encode())
-        for path, content, mode in volume.files if isinstance(volume, Files) else ():
-            digest.update(f"{path} {mode} {len(content)}\n".encode() + content)
+        for file in volume.files if isinstance(volume, Files) else ():
+            digest.update(f"{file.path} {file.mode} {file.user} {len(file.content)}\n".encode() + file.content)
     return digest.hexdigest()
 
 
@@ -118,36 +144,39 @@ def _entry(pod: pods.Pod, volume: Mapping, host: Host) -> Volume | Waiting:
         return EmptyDir(name, path, group) if volume.get("projected") is None else Files(name, path, group)
     whole = volume.get("projected") or next((volume[kind] for kind in PROJECTED if volume.get(kind) is not None), {})
     mode = whole.get("defaultMode")
-    files: dict[str, tuple[bytes, int]] = {}
+    files: dict[str, File] = {}
     for source in sources:
         found = _files(pod, source, host=host, mode=FILE_MODE if mode is None else mode)
         if isinstance(found, Waiting):
             return found
-        files.update(found)
-    return Files(name, path, group, tuple((path, *files[path]) for path in sorted(files)))
+        files.update((file.path, file) for file in found)
+    return Files(name, path, group, tuple(files[path] for path in sorted(files)))
 
 
 def location(pod: pods.Pod, volume: Mapping, host: Host) -> str:
     """Where a volume that is ours to make lies."""
-    in_memory = (volume.get("emptyDir") or {}).get("medium") == "Memory" or any(source.get("secret") for source in _sources(volume))
+    secret = any(source.get("secret") or source.get(TOKEN) for source in _sources(volume))
+    in_memory = secret or (volume.get("emptyDir") or {}).get("medium") == "Memory"
     root = host.memory_root if in_memory else host.volume_root
     return f"{root}/{pod.metadata.uid}/volumes/{volume.get('name', '')}"
 
 
-def _files(pod: pods.Pod, source: Mapping, *, host: Host, mode: int) -> dict[str, tuple[bytes, int]] | Waiting:
+def _files(pod: pods.Pod, source: Mapping, *, host: Host, mode: int) -> list[File] | Waiting:
     if source.get("downwardAPI"):
         return _downward(pod, source["downwardAPI"], host=host, mode=mode)
+    if source.get(TOKEN):
+        return _token(pod, source[TOKEN], host=host, mode=mode)
     kind, ref = ("Secret", source["secret"]) if source.get("secret") else ("ConfigMap", source.get("configMap") or {})
     name, optional = _name(ref), bool(ref.get("optional"))
     data = environment.lookup(host, (kind, pod.metadata.namespace, name), optional)
     if isinstance(data, Waiting):
         return data
     if data is None:
-        return {}
+        return []
     items = ref.get("items")
     if not items:
-        return {key: (value, mode) for key, value in data.items()}
-    found: dict[str, tuple[bytes, int]] = {}
+        return [File(key, value, mode) for key, value in data.items()]
+    found: list[File] = []
     for item in items:
         key, path = str(item.get("key", "")), str(item.get("path", ""))
         if key not in data:
@@ -155,12 +184,29 @@ def _files(pod: pods.Pod, source: Mapping, *, host: Host, mode: int) -> dict[str
                 continue
             return Waiting(environment.CONFIG_ERROR, f"references non-existent {kind.lower()} key: {key}")
         if safe(path):
-            found[path] = (data[key], mode if item.get("mode") is None else item["mode"])
+            found.append(File(path, data[key], mode if item.get("mode") is None else item["mode"]))
     return found
 
 
-def _downward(pod: pods.Pod, ref: Mapping, *, host: Host, mode: int) -> dict[str, tuple[bytes, int]] | Waiting:
-    found: dict[str, tuple[bytes, int]] = {}
+def _token(pod: pods.Pod, source: Mapping, *, host: Host, mode: int) -> list[File] | Waiting:
+    """Readable for the pod's own user and group alone, if it has any; the group's right is added as for all files."""
+    if host.tokens is None:
+        return []
+    token = host.tokens.get(_token_key(pod, source), _ASKED)
+    path, user = str(source.get("path", "")), security.common_user(pod)
+    if isinstance(token, Waiting):
+        return token
+    if not safe(path):
+        return []
+    own = user is not None or security.fs_group(pod) is not None
+    return [File(path, token.encode(), TOKEN_MODE if own else mode, user)]
+
+
+_ASKED = Waiting("ContainerCreating", "waiting for a token from the master")
+
+
+def _downward(pod: pods.Pod, ref: Mapping, *, host: Host, mode: int) -> list[File] | Waiting:
+    found: list[File] = []
     for item in ref.get("items") or []:
         if item.get("fieldRef"):
             value = environment.field(str(item["fieldRef"].get("fieldPath", "")), pod=pod, host=host)
@@ -171,7 +217,7 @@ def _downward(pod: pods.Pod, ref: Mapping, *, host: Host, mode: int) -> dict[str
         if isinstance(value, Waiting):
             return value
         if safe(str(item.get("path", ""))):
-            found[str(item["path"])] = (value.encode(), mode if item.get("mode") is None else item["mode"])
+            found.append(File(str(item["path"]), value.encode(), mode if item.get("mode") is None else item["mode"]))
     return found
 
 
@@ -185,7 +231,7 @@ def mounts(pod: pods.Pod, container: pods.Container, host: Host) -> Iterator[Mou
     volumes = {str(volume.get("name", "")): volume for volume in pod.spec.volumes}
     for mount in container.volume_mounts:
         volume = volumes.get(mount.name)
-        if volume is None or mount.name.startswith(API_ACCESS):
+        if volume is None or (mount.name.startswith(API_ACCESS) and host.tokens is None):
             continue
         is_host = volume.get("hostPath") is not None
         path = str(volume["hostPath"].get("path", "")) if is_host else location(pod, volume, host)

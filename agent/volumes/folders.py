@@ -15,11 +15,15 @@ import os
 import shutil
 from pathlib import Path
 
-from agent.lifecycle.volumes import EmptyDir, Files, HostPath, Volume
+import msgspec
+
+from agent.lifecycle.volumes import EmptyDir, File, Files, HostPath, Volume
 from agent.runtime.contract import HostFile, RuntimeFault
 from common.clock import Rng
 
 log = logging.getLogger(__name__)
+
+replace = msgspec.structs.replace
 
 DATA = "..data"
 GROUP_READS = 0o440
@@ -78,27 +82,27 @@ class FolderVolumes:
             path.mkdir(mode=0o755, exist_ok=True)
             self._fill(path, volume.files, volume.group)
 
-    def _fill(self, folder: Path, files: tuple[tuple[str, bytes, int], ...], group: int | None) -> None:
+    def _fill(self, folder: Path, files: tuple[File, ...], group: int | None) -> None:
         current = folder / DATA
         if group is not None:
-            files = tuple((path, content, mode | GROUP_READS) for path, content, mode in files)
-        if current.exists() and _content(current) == {path: (content, mode) for path, content, mode in files}:
+            files = tuple(replace(file, mode=file.mode | GROUP_READS) for file in files)
+        if current.exists() and _content(current) == {file.path: (file.content, file.mode) for file in files}:
             return
         fresh = folder / f"..{self._rng.suffix(10)}"
         fresh.mkdir(mode=0o755)
-        for path, content, mode in files:
-            target = fresh / path
+        for each in files:
+            target = fresh / each.path
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(content)
-                if group is not None:
-                    os.fchown(file.fileno(), -1, group)
-            target.chmod(mode & 0o777)
+                file.write(each.content)
+                if group is not None or each.user is not None:
+                    os.fchown(file.fileno(), -1 if each.user is None else each.user, -1 if group is None else group)
+            target.chmod(each.mode & 0o777)
         old = os.readlink(current) if current.is_symlink() else ""
         link = folder / f"{fresh.name}.link"
         link.symlink_to(fresh.name)
         os.replace(link, current)
-        tops = {path.split("/")[0] for path, _, _ in files}
+        tops = {each.path.split("/")[0] for each in files}
         for name in tops:
             with contextlib.suppress(FileExistsError):
                 (folder / name).symlink_to(f"{DATA}/{name}")

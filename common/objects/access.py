@@ -53,3 +53,4 @@ class RoleBinding(meta.View):
 class ServiceAccount(meta.View):
     metadata: meta.Meta
     image_pull_secrets: tuple[meta.ObjectReference, ...] | None = None
+    automount_service_account_token: bool | None = None

@@ -11,6 +11,8 @@ with one key. Every message after Welcome carries the session's epoch; a receive
                             ←    Sync, Assign…, Config…, Peers
       Heartbeat, NodeReport, PodReport, PodGone, Happened, Usage   →
                             ←    Ack, Forget, Assign, Config, Peers
+      TokenRequest          →
+                            ←    Token
       StreamHello           →                  stream socket
                             ←    Open, Cancel
       Data, Credit          ↔
@@ -204,6 +206,32 @@ class Usage(Message):
     pods: tuple[PodUse, ...]
 
 
+class TokenRequest(Message):
+    """A ServiceAccount token for an assigned pod's volume. audience "": the API's own. Asked again until it is answered, and only of a
+    master whose Welcome has the setting `tokens`."""
+
+    epoch: int
+    uid: str
+    audience: str
+    lifetime_s: int
+
+
+class Token(Message):
+    """The answer, with the request's own words to know it by. lifetime_s: what it really has. reason, message: why there is no token."""
+
+    epoch: int
+    uid: str
+    audience: str
+    asked_s: int
+    token: str = ""
+    lifetime_s: int = 0
+    reason: str = ""
+    message: str = ""
+
+    def __repr__(self) -> str:
+        return f"Token(uid={self.uid!r}, audience={self.audience!r}, reason={self.reason!r})"
+
+
 class Ack(Message):
     """Each PodReport, PodGone and NodeReport of these sequences is durable (or void: it will never be written, do not send
     it again). With no sequences it answers a Heartbeat."""
@@ -286,8 +314,8 @@ class Fault(Message):
     status: dict
 
 
-CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone | Happened | Usage
-CONTROL_FROM_MASTER = Joined | Refused | Welcome | Sync | Assign | Forget | Config | Peers | Ack
+CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone | Happened | Usage | TokenRequest
+CONTROL_FROM_MASTER = Joined | Refused | Welcome | Sync | Assign | Forget | Config | Peers | Ack | Token
 STREAM_FROM_AGENT = StreamHello | Data | Credit | End | Refused
 STREAM_FROM_MASTER = Open | Data | Credit | Cancel | Refused
 NATIVE_FROM_CLIENT = Call | Credit | Cancel

@@ -1,7 +1,8 @@
 """Admission: what the cluster, rather than the kind, has to say about a new or a deleted object.
 
 Kubernetes' names: NamespaceLifecycle (nothing new where a namespace is missing or going; the system's own stay), ServiceAccount
-(a pod that names none gets `default`; one that names a missing one is refused), Priority (a class's name becomes its number),
+(a pod that names none gets `default`; one that names a missing one is refused; the account's token is
+mounted), Priority (a class's name becomes its number),
 DefaultTolerationSeconds (how long a pod outlives the silence of its node).
 
 Reads the present namespace through views and changes only the new document, which its caller owns. The write itself is
@@ -25,6 +26,12 @@ PRIORITIES = "priorityclasses.scheduling.k8s.io"
 UNASKED = {"priority": 0, "PreemptionPolicy": "PreemptLowerPriority"}
 """What a pod that says nothing has."""
 SIGNING_REQUESTS = "certificatesigningrequests.certificates.k8s.io"
+MIRROR = "kubernetes.io/config.mirror"
+API_ACCESS, TOKEN_PATH = "kube-api-access-", "/var/run/secrets/kubernetes.io/serviceaccount"
+ROOT_CA = "kube-root-ca.crt"
+TOKEN_S = 3607
+"""An hour and Kubernetes' seven seconds, by which a token of this volume is told from others."""
+SUFFIX_LENGTH = 5
 
 
 def namespace_guards(views: Views, resource: Resource, document: Document) -> tuple[Guard, ...]:
@@ -110,13 +117,16 @@ def admit_request(request: Document, actor: Actor) -> None:
         spec["groups"] = list(actor.groups)
 
 
-def admit_account(views: Views, pod: Document) -> None:
-    """In place: a pod without secrets for pulling images gets those of its ServiceAccount. Raises Forbidden for a missing account.
+def admit_account(views: Views, pod: Document, *, suffix: str) -> None:
+    """In place: a pod without secrets for pulling images gets those of its ServiceAccount, and the account's token is mounted.
+    suffix: of the name of that volume, random; "" mounts none. Raises Forbidden for a missing account.
 
-    Subtle: `default` may be missing in a namespace that is a moment old. It is on its way and has nothing to give, so nobody waits.
+    Subtle: `default` may be missing in a namespace that is a moment old. It is on its way and has no wishes, so nobody waits.
     """
     meta, name = pod["metadata"], pod["spec"]["serviceAccountName"]
     account = views.get(access.ServiceAccount, Ref("serviceaccounts", name, meta["namespace"]))
+    if suffix and _automounts(account, pod):
+        _mount_token(pod["spec"], suffix)
     if account is None:
         if name == DEFAULT_ACCOUNT:
             return
@@ -124,6 +134,34 @@ def admit_account(views: Views, pod: Document) -> None:
         raise faults.forbidden(PODS, meta.get("name", ""), why)
     if account.image_pull_secrets and not pod["spec"].get("imagePullSecrets"):
         pod["spec"]["imagePullSecrets"] = [{"name": secret.name} for secret in account.image_pull_secrets]
+
+
+def _automounts(account: access.ServiceAccount | None, pod: Document) -> bool:
+    """The pod's word before its account's."""
+    asked = pod["spec"].get("automountServiceAccountToken")
+    if asked is None and account is not None:
+        asked = account.automount_service_account_token
+    return asked is not False and MIRROR not in (pod["metadata"].get("annotations") or {})
+
+
+def _mount_token(spec: Document, suffix: str) -> None:
+    """The volume `kube-api-access-…` in each container that has nothing at its place."""
+    volumes = spec.get("volumes") or []
+    standing = next((volume["name"] for volume in volumes if str(volume.get("name", "")).startswith(API_ACCESS)), "")
+    name, wanted = standing or f"{API_ACCESS}{suffix}", False
+    for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+        mounts = container.get("volumeMounts") or []
+        if not any(mount.get("mountPath") == TOKEN_PATH for mount in mounts):
+            container["volumeMounts"] = [*mounts, {"name": name, "readOnly": True, "mountPath": TOKEN_PATH}]
+            wanted = True
+    if wanted and not standing:
+        namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+        sources = [
+            {"serviceAccountToken": {"expirationSeconds": TOKEN_S, "path": "token"}},
+            {"configMap": {"name": ROOT_CA, "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {"downwardAPI": {"items": [namespace]}},
+        ]
+        spec["volumes"] = [*volumes, {"name": name, "projected": {"sources": sources, "defaultMode": 0o644}}]
 
 
 def _tolerates(toleration: Document, key: str) -> bool:

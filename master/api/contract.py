@@ -43,6 +43,7 @@ class Role(enum.Enum):
     GARBAGE = "generic-garbage-collector"
     POD_GC = "pod-garbage-collector"
     SERVICE_ACCOUNT = "serviceaccount-controller"
+    ROOT_CA = "root-ca-cert-publisher"
     DEFINITIONS = "customresourcedefinition-controller"
     DISRUPTION = "disruption-controller"
     CLUSTER_ROLE_AGGREGATION = "clusterrole-aggregation-controller"

@@ -131,7 +131,8 @@ class Writer:
         if resource.key == "pods":
             admission.admit_priority(self._views, new)
             admission.admit_pod(new, now=self._clock.now(), toleration_s=self._settings.toleration_s)
-            admission.admit_account(self._views, new)
+            suffix = rng.suffix(admission.SUFFIX_LENGTH) if self._settings.mount_tokens else ""
+            admission.admit_account(self._views, new, suffix=suffix)
         elif resource.key == admission.SIGNING_REQUESTS:
             admission.admit_request(new, target.actor)
         self._validate(target, new, None)

@@ -75,7 +75,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant(Role.DEFINITIONS, "customresourcedefinitions.apiextensions.k8s.io", ("status.*", "metadata.finalizers"), delete=True),
     Grant(Role.DEFINITIONS, ALL, delete=True),
     Grant(Role.SERVICE_ACCOUNT, "serviceaccounts", create=True),
-    Grant(Role.SERVICE_ACCOUNT, "configmaps", ("data[ca.crt]",), create=True),
+    Grant(Role.ROOT_CA, "configmaps", ("data*", "binaryData*"), create=True),
     Grant(Role.APISERVICE, "apiservices.apiregistration.k8s.io", ("status.*",), create=True, delete=True),
     Grant(
         Role.CERTIFICATES, "certificatesigningrequests.certificates.k8s.io", ("status.certificate", "status.conditions[Failed]"),

@@ -9,17 +9,18 @@ from master.api.contract import Door
 from master.api.metrics import Family
 from master.controllers import (
     apiservice, certificates, clusterrole_aggregation, definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle,
-    pod_gc, replicaset, service_account, taint_eviction,
+    pod_gc, replicaset, root_ca, service_account, taint_eviction,
 )  # fmt: skip
 from master.controllers.controller import Controller
 from master.controllers.loop import Loop
 from master.controllers.settings import ControllerSettings
 
 
-def controllers(settings: ControllerSettings, sign: certificates.Sign | None = None) -> tuple[Controller, ...]:
-    """sign: by the cluster's CA; without it no certificates are issued."""
+def controllers(settings: ControllerSettings, sign: certificates.Sign | None = None, ca: str = "") -> tuple[Controller, ...]:
+    """sign: by the cluster's CA; without it no certificates are issued. ca: its certificate as PEM; without it none is published."""
     return (
         *((certificates.controller(sign),) if sign is not None else ()),
+        *((root_ca.controller(ca),) if ca else ()),
         node_lifecycle.controller(settings),
         node_ipam.controller(settings),
         taint_eviction.CONTROLLER,
@@ -40,9 +41,10 @@ class Controllers:
     """`await Controllers(door, clock, settings).run()`: all of them, until cancelled."""
 
     def __init__(
-        self, door: Door, clock: Clock, settings: ControllerSettings = ControllerSettings(), *, sign: certificates.Sign | None = None
-    ) -> None:
-        self._loop = Loop(door, clock, controllers(settings, sign))
+        self, door: Door, clock: Clock, settings: ControllerSettings = ControllerSettings(), *, sign: certificates.Sign | None = None,
+        ca: str = "",
+    ) -> None:  # fmt: skip
+        self._loop = Loop(door, clock, controllers(settings, sign, ca))
 
     @property
     def idle(self) -> bool:

@@ -3,7 +3,7 @@
     watches (following) ─► Index, KeyRing ─► queue of nodes ─► assignments.plan ─► the node's session
     control socket ─► Hello ─► Sessions            Join ─► Registrar
                       Heartbeat ─► Liveness        PodReport, PodGone, NodeReport, Happened ─► Reports ─► ReportWriter ─► Ack
-                      Usage ─► Board
+                      Usage ─► Board           TokenRequest ─► pod_tokens ─► Token
     clock ─► Liveness ─► a silent node: its session ends, its conditions turn Unknown, its pods' Ready False
 
 Everything here can be rebuilt from the store; nothing but the count of the master's starts is written on its own account. A message
@@ -39,6 +39,7 @@ from master.dispatch.index import Index
 from master.dispatch.join import Registrar
 from master.dispatch.keyring import KeyRing
 from master.dispatch.liveness import Liveness
+from master.dispatch.pod_tokens import PodTokens
 from master.dispatch.reports import Reports, document
 from master.dispatch.sessions import Session, Sessions
 from master.dispatch.starts import count_start
@@ -114,6 +115,7 @@ class Dispatch:
             still_silent=self._liveness.silent, fell_silent=lambda node, revision: self._reports.pods_unready(node, revision),
         )  # fmt: skip
         self._reports = Reports(index=self._index, writer=self._writer)
+        self._tokens = PodTokens(door, self._index)
         self._following = Following(
             door, clock, index=self._index, ring=self.ring, liveness=self._liveness, ended=self._end_of_node,
             touched=self._assigner.touched, readdressed=self._assigner.readdressed,
@@ -264,6 +266,9 @@ class Dispatch:
         if isinstance(message, messages.Usage):
             if self._board is not None:
                 self._board.take(session.node, self._reports.usage(session, message))
+            return
+        if isinstance(message, messages.TokenRequest):
+            await self._send(session, self._tokens.answer(session, message))
             return
         try:
             void = self._reports.take(session, message)

@@ -31,7 +31,7 @@ def planned(**volume: object) -> object:
 def files(**volume: object) -> dict[str, tuple[bytes, int]]:
     made = planned(**volume)
     assert isinstance(made, volumes.Files), made
-    return {path: (content, mode) for path, content, mode in made.files}
+    return {file.path: (file.content, file.mode) for file in made.files}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def folders(tmp_path: Path) -> FolderVolumes:
 
 
 def made_of(tmp_path: Path, **content: str) -> volumes.Files:
-    entries = tuple((name.replace("__", "/"), text.encode(), 0o640) for name, text in content.items())
+    entries = tuple(volumes.File(name.replace("__", "/"), text.encode(), 0o640) for name, text in content.items())
     return volumes.Files("v", str(tmp_path / "disk" / "uid-web" / "volumes" / "v"), files=entries)
 
 
@@ -163,6 +163,52 @@ def test_a_hostpath_of_the_wrong_type_is_told(tmp_path: Path, folders: FolderVol
 
 def test_secret_content_is_not_shown() -> None:
     assert "sesame" not in repr(planned(secret={"secretName": "keys"}))
+    assert "sesame" not in repr(volumes.File("token", b"sesame", 0o600))
+
+
+API_ACCESS = {"projected": {"defaultMode": 0o644, "sources": [
+    {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+    {"configMap": {"name": "settings", "items": [{"key": "color", "path": "ca.crt"}]}},
+    {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+]}}  # fmt: skip
+KEY = life.TokenKey("uid-web", "", 3607)
+
+
+def with_token(token: str | Waiting | None, **spec: object) -> tuple[volumes.Volume, ...] | Waiting:
+    tokens = {} if token is None else {KEY: token}
+    host = Host(volume_root="/disk", memory_root="/memory", configs=CONFIGS, tokens=tokens)
+    return volumes.plan(pods.view(pods.document(volumes=[{"name": "kube-api-access-x", **API_ACCESS}], **spec)), host)
+
+
+def test_a_pods_token_its_ca_and_its_namespace_lie_in_memory() -> None:
+    view = pods.view(pods.document(volumes=[{"name": "kube-api-access-x", **API_ACCESS}]))
+    assert volumes.tokens(view) == [KEY]
+    made = with_token("sesame")
+    assert isinstance(made, tuple) and made[0].path == "/memory/uid-web/volumes/kube-api-access-x"
+    assert isinstance(made[0], volumes.Files)
+    assert {file.path: file.content for file in made[0].files} == {"ca.crt": b"blue", "namespace": b"default", "token": b"sesame"}
+    assert with_token(None) == Waiting("ContainerCreating", "waiting for a token from the master")
+    refused = with_token(Waiting("CreateContainerConfigError", 'failed to fetch token: serviceaccounts "x" not found'))
+    words = 'MountVolume.SetUp failed for volume "kube-api-access-x" : failed to fetch token: serviceaccounts "x" not found'
+    assert refused == Waiting("CreateContainerConfigError", words)
+    assert volumes.plan(view, HOST) == (), "a host that makes no files needs none of it"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        pytest.param({}, (0o644, None), id="for everybody, as the volume says"),
+        pytest.param({"securityContext": {"runAsUser": 1000}}, (0o600, 1000), id="the pod's own user's alone"),
+        pytest.param({"securityContext": {"runAsUser": 1000}, "containers": [
+            pods.container("a"), pods.container("b", securityContext={"runAsUser": 2000})]}, (0o644, None), id="of two users: everybody's"),
+        pytest.param({"securityContext": {"fsGroup": 3000}}, (0o600, None), id="a group reads it by the right that it is given"),
+    ],
+)  # fmt: skip
+def test_who_may_read_a_token(spec: dict, expected: tuple) -> None:
+    made = with_token("sesame", **spec)
+    assert isinstance(made, tuple) and isinstance(made[0], volumes.Files)
+    token = next(file for file in made[0].files if file.path == "token")
+    assert (token.mode, token.user) == expected
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it gives files to a group")
@@ -181,3 +227,7 @@ def test_a_pods_own_volumes_belong_to_its_fs_group(tmp_path: Path) -> None:
     data, key = (tmp_path / "disk" / "uid-web" / "volumes" / name for name in ("data", "conf/key"))
     assert (data.stat().st_gid, data.stat().st_mode & 0o7777) == (4242, 0o2777)
     assert (key.stat().st_gid, key.stat().st_mode & 0o777) == (4242, 0o640)
+    token = volumes.Files("t", str(tmp_path / "memory/uid-web/volumes/t"), 4242, (volumes.File("token", b"x", 0o600, 1000),))
+    folders.prepare((token,))
+    found = Path(token.path, "token").stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1000, 4242, 0o640)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from common.errors import Forbidden
+from master.api.settings import DoorSettings
 from tests.master.api.doorway import ADMIN, Doorway, scenario
 
 CLASSES = "priorityclasses.scheduling.k8s.io"
@@ -42,3 +45,50 @@ def test_a_pod_may_not_choose_its_priority_by_itself(spec: dict, message: str) -
             await here.pod("web", spec=spec)
 
     scenario(main)()
+
+
+TOKENS = DoorSettings(mount_tokens=True)
+PLACE = "/var/run/secrets/kubernetes.io/serviceaccount"
+MODEL = {
+    "defaultMode": 420,
+    "sources": [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
+    ],
+}
+
+
+def test_a_pod_gets_its_accounts_token_where_nothing_else_is_mounted() -> None:
+    async def main(here: Doorway) -> None:
+        own = {"name": "own", "image": "i", "volumeMounts": [{"name": "mine", "mountPath": PLACE}]}
+        containers = [{"name": "main", "image": "i", "volumeMounts": [{"name": "mine", "mountPath": "/data"}]}, own]
+        spec = {"containers": containers, "initContainers": [{"name": "first", "image": "i"}], "volumes": [{"name": "mine", "emptyDir": {}}]}
+        made = here.door.get(ADMIN, await here.pod("web", spec=spec)).document()["spec"]
+        mine, injected = made["volumes"]
+        assert mine["name"] == "mine" and injected["projected"] == MODEL
+        assert re.fullmatch("kube-api-access-[a-z0-9]{5}", injected["name"])
+        mount = {"name": injected["name"], "readOnly": True, "mountPath": PLACE}
+        assert made["initContainers"][0]["volumeMounts"] == [mount]
+        assert made["containers"][0]["volumeMounts"] == [{"name": "mine", "mountPath": "/data"}, mount]
+        assert made["containers"][1]["volumeMounts"] == own["volumeMounts"]
+
+    scenario(main, TOKENS)()
+
+
+@pytest.mark.parametrize(
+    ("account", "spec", "mounted"),
+    [
+        pytest.param({}, {}, True, id="nobody says anything"),
+        pytest.param({"automountServiceAccountToken": False}, {}, False, id="the account says no"),
+        pytest.param({}, {"automountServiceAccountToken": False}, False, id="the pod says no"),
+        pytest.param({"automountServiceAccountToken": False}, {"automountServiceAccountToken": True}, True, id="the pod's word counts"),
+    ],
+)
+def test_whether_a_token_is_mounted(account: dict, spec: dict, mounted: bool) -> None:
+    async def main(here: Doorway) -> None:
+        await here.door.create(ADMIN, "serviceaccounts", "default", {"metadata": {"name": "robot"}, **account})
+        made = here.door.get(ADMIN, await here.pod("web", spec={"serviceAccountName": "robot", **spec})).document()["spec"]
+        assert bool(made.get("volumes")) == mounted == bool(made["containers"][0].get("volumeMounts"))
+
+    scenario(main, TOKENS)()

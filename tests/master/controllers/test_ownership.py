@@ -7,7 +7,7 @@ import pytest
 from common.objects import meta
 from common.objects.cluster import Namespace
 from master.api.contract import DeleteObject, Ref
-from master.controllers import garbage, namespace, service_account
+from master.controllers import garbage, namespace, root_ca, service_account
 from master.controllers.controller import Seen
 from tests.master.controllers.cluster import Cluster, deployment, pod, reference, replica_set
 
@@ -140,3 +140,16 @@ def test_each_namespace_has_a_default_service_account():
     assert len(cluster.run(service_account.CONTROLLER, SHOP)) == 1
     assert cluster.run(service_account.CONTROLLER, SHOP) == []
     assert cluster.run(service_account.CONTROLLER, Ref("namespaces", "leaving")) == []
+
+
+def test_each_namespace_has_the_clusters_ca():
+    cluster, publisher = Cluster(space(terminating=False), space("leaving")), root_ca.controller("PEM")
+    assert len(cluster.run(publisher, SHOP)) == 1
+    ref = Ref("configmaps", "kube-root-ca.crt", "shop")
+    assert cluster.documents[ref]["data"] == {"ca.crt": "PEM"}
+    assert cluster.run(publisher, SHOP) == [] == cluster.run(publisher, Ref("namespaces", "leaving"))
+    cluster.documents[ref]["data"] = {"ca.crt": "another", "more": "x"}
+    assert len(cluster.run(publisher, SHOP)) == 1
+    assert cluster.documents[ref]["data"] == {"ca.crt": "PEM"}
+    assert root_ca.of_config_map(cluster.view, Seen(ref, None, None)) == [SHOP]
+    assert root_ca.of_config_map(cluster.view, Seen(Ref("configmaps", "other", "shop"), None, None)) == []

@@ -281,6 +281,34 @@ def test_a_host_tells_what_it_and_its_own_pods_use() -> None:
     check(test)
 
 
+def test_a_node_gets_tokens_for_its_own_pods_and_no_others() -> None:
+    async def test(world: World) -> None:
+        await world.node("n2")
+        await world.door.create(USER, "serviceaccounts", "default", {"metadata": {"name": "robot"}})
+        mine = (await world.pod("web", serviceAccountName="robot"))["metadata"]["uid"]
+        other = (await world.pod("other", node="n2", serviceAccountName="robot"))["metadata"]["uid"]
+        agent = await world.connected()
+        await agent.say(m.TokenRequest(agent.epoch, mine, "", 3607))
+        given = await agent.expect(m.Token)
+        assert (given.uid, given.audience, given.asked_s, given.lifetime_s, given.reason) == (mine, "", 3607, 3607, "")
+        assert given.token not in repr(given)
+        who, _ = world.door.authority.check(given.token)
+        assert who.name == "system:serviceaccount:default:robot"
+        about = dict(who.extra)
+        assert about["authentication.kubernetes.io/pod-name"] == ("web",) and about["authentication.kubernetes.io/node-name"] == ("n1",)
+        await agent.say(m.TokenRequest(agent.epoch, mine, "vault", 7200))
+        assert world.door.authority.check((await agent.expect(m.Token)).token, ("vault",))[1] == ("vault",)
+        await agent.say(m.TokenRequest(agent.epoch, other, "", 3607))
+        refused = await agent.expect(m.Token)
+        assert (refused.token, refused.reason) == ("", "NotFound")
+        await world.door.delete(USER, Ref("serviceaccounts", "robot", "default"))
+        await agent.say(m.TokenRequest(agent.epoch, mine, "", 3607))
+        gone = await agent.expect(m.Token)
+        assert (gone.token, gone.message) == ("", 'serviceaccounts "robot" not found')
+
+    check(test)
+
+
 def test_a_damaged_report_is_void_and_ends_nothing() -> None:
     async def test(world: World) -> None:
         agent = await world.connected()

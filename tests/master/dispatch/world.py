@@ -15,8 +15,10 @@ from common.wire import codec, keys
 from common.wire import messages as m
 from common.wire.memory_transport import Network
 from common.wire.transport import Connection
+from master import pki
 from master.api import bootstrap
-from master.api.contract import Actor, Document, Ref, Role
+from master.api.access.tokens import TokenAuthority
+from master.api.contract import Actor, Document, Ref, Role, Views
 from master.api.door import ApiDoor
 from master.api.leases import NodeLeases
 from master.api.usage import UsageBoard
@@ -29,6 +31,7 @@ from tests.sim import virtual
 USER = Actor("admin", Role.USER, ("system:masters",))
 SCHEDULER = Actor("system:kube-scheduler", Role.SCHEDULER)
 CLUSTER = "c-1"
+KEY = pki._key_pem(pki.ec.generate_private_key(pki.ec.SECP256R1()))
 SETTINGS = Settings(CLUSTER, heartbeat_s=1.0, node_grace_s=4.0)
 DEADLINE_S = 30.0
 M = TypeVar("M", bound=m.Message)
@@ -103,9 +106,12 @@ class World:
         self.store = MemoryStore(self.clock)
         self.leases = NodeLeases(self.rng)
         self.board = UsageBoard(self.clock, every_s=15.0)
-        self.door = ApiDoor(self.store, self.clock, self.rng, leases=self.leases, computed=self.board.computed)
+        self.door = ApiDoor(self.store, self.clock, self.rng, leases=self.leases, computed=self.board.computed, authority=self.authority)
         self.network = Network()
         self.dispatch: Dispatch
+
+    def authority(self, views: Views) -> TokenAuthority:
+        return TokenAuthority(KEY, issuer="https://kubernetes.default.svc", views=views, clock=self.clock, rng=self.rng)
 
     def make(self) -> Dispatch:
         control = self.network.listener("control", host="master")
