@@ -26,6 +26,7 @@ from agent.link_streams import Stream
 from agent.node_report import NodeReport
 from agent.parts import Parts
 from agent.reporter import Reporter
+from agent.storage import StorageWatch
 from agent.streams import remote
 from agent.tokens import PodTokens
 from agent.usage import UsageReport
@@ -83,6 +84,7 @@ class Agent:
                 ("network", self._parts.network.run),
                 ("usage", lambda: self._usage.run(link.send)),
                 *([("tokens", partial(self._tokens.run, link.send))] if self._tokens is not None else []),
+                *([("storage", StorageWatch(self._parts, self._holdings.workers).run)] if self._parts.volumes is not None else []),
                 ("reporter", lambda: self._reporter.run(link.send)),
                 ("link", link.run),
             ):

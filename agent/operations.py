@@ -70,7 +70,8 @@ HOOK_MOST_S = 3600.0
 
 
 class Operations:
-    def __init__(self, tools: Tools, tell_pulling: Callable[[life.EnsureImage], None]) -> None:
+    def __init__(self, uid: str, tools: Tools, tell_pulling: Callable[[life.EnsureImage], None]) -> None:
+        self._uid = uid
         self._tools = tools
         self._tell_pulling = tell_pulling
 
@@ -86,6 +87,10 @@ class Operations:
             if isinstance(action, life.PrepareVolumes):
                 if self._tools.volumes is not None:
                     self._tools.volumes.prepare(action.plan)
+                return Outcome()
+            if isinstance(action, life.ReleaseVolumes):
+                if self._tools.volumes is not None:
+                    await asyncio.to_thread(self._tools.volumes.release, self._uid)
                 return Outcome()
             async with self._tools.starts:
                 return Outcome(value=await self._short(action, observed) or "")
@@ -104,6 +109,7 @@ class Operations:
             case life.CreateContainer(sandbox_id=sandbox_id, spec=spec):
                 if self._tools.volumes is not None:
                     self._tools.volumes.prepare_files(spec.files)
+                    self._tools.volumes.prepare_subpaths(spec)
                 return await runtime.create_container(sandbox_id, spec)
             case life.StartContainer(container_id=container_id):
                 return await runtime.start_container(container_id)

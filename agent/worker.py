@@ -19,7 +19,7 @@ import msgspec
 from agent.assignment import Assignment
 from agent.last_words import PodWords
 from agent.lifecycle import learn, life, probing, status
-from agent.lifecycle.life import Action, Moment, Note, PodLife, Step, replace
+from agent.lifecycle.life import Action, Moment, Note, PodLife, Step, Waiting, replace
 from agent.lifecycle.scene import Scene
 from agent.lifecycle.step import end_orphan, step
 from agent.logs import Look
@@ -58,7 +58,7 @@ class Worker:
         self._scope: asyncio.Timeout | None = None
         self._reported: tuple[int, bytes] | None = None
         self._told: set[Note] = set()
-        self._operations = Operations(tools, self._tell_pulling)
+        self._operations = Operations(uid, tools, self._tell_pulling)
         self._observed: list[ObservedSandbox] = []
         self._prober: Prober | None = None
         self._words = PodWords(tools.last_words)
@@ -81,6 +81,14 @@ class Worker:
         self._life = replace(self._life, forgotten=True, kill_until=self._now().mono, retry_at=0.0)
         self._interrupt()
         self._wake.set()
+
+    def evict(self, why: Waiting) -> None:
+        """End it at once, as failed; it stays so."""
+        if self._life.evicted is None:
+            log.warning("pod-evicted pod=%s why=%s", self._who, why.message)
+            self._life = replace(self._life, evicted=why)
+            self._interrupt()
+            self._wake.set()
 
     def wake(self, *, recovered: bool = False) -> None:
         """Something about the pod changed. recovered: the runtime came back, so back-offs of its failures are void."""
@@ -167,7 +175,10 @@ class Worker:
         scene = Scene(assignment.pod, self._life, observed, now, host)
         self._life, document = status.build(scene)
         if document is not None:
-            self._report(assignment.generation, msgspec.json.encode(document))
+            report = (assignment.generation, msgspec.json.encode(document))
+            if self._reported != report:
+                self._reported = report
+                self._tools.sink.status(self.uid, *report)
         if self._prober is not None:
             self._prober.want(probing.targets(scene, ending=status.ending(scene)))
 
@@ -181,11 +192,6 @@ class Worker:
         if _verdicts(before) != _verdicts(self._life):
             self._show(self.assignment, self._observed, self._now(), self._tools.host())
             self._wake.set()
-
-    def _report(self, generation: int, document: bytes) -> None:
-        if self._reported != (generation, document):
-            self._reported = (generation, document)
-            self._tools.sink.status(self.uid, generation, document)
 
     def _tell(self, notes: tuple[Note, ...]) -> None:
         for note in notes:

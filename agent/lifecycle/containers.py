@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agent.lifecycle import environment, life, security, specs
+from agent.lifecycle import environment, life, security, specs, volumes
 from agent.lifecycle.life import Action, ContainerLife, Note, Wait, Waiting, replace
 from agent.lifecycle.scene import Scene, Tried, container_path
 from agent.runtime.contract import ObservedContainer, State
@@ -88,23 +88,30 @@ def _create(
     pod_ip = "" if scene.pod.spec.host_network else sandbox.ip
     env = environment.resolve(scene.pod, container, host=scene.host, pod_ip=pod_ip)
     if isinstance(env, Waiting):
-        if memory.waiting != env and env.reason == environment.CONFIG_ERROR:
-            notes += (Note("Warning", "Failed", f"Error: {env.message}", container_path(scene.pod, container.name)),)
-        return Advance(replace(memory, waiting=env), None, notes)
+        return _held_up(scene, container, memory, env, notes=notes)
+    parts = volumes.sub_paths(scene.pod, container, env, scene.host)
+    if isinstance(parts, Waiting):
+        return _held_up(scene, container, memory, parts, notes=notes)
     if not memory.image_id:
         memory, action, more = _image(scene, container, memory)
         return Advance(memory, action, notes + more)
     trouble = security.root_trouble(scene.pod, container, memory.image_user)
     if trouble is not None:
-        if memory.waiting != trouble:
-            notes += (Note("Warning", "Failed", f"Error: {trouble.message}", container_path(scene.pod, container.name)),)
-        return Advance(replace(memory, waiting=trouble), None, notes)
+        return _held_up(scene, container, memory, trouble, notes=notes)
     if scene.now.mono < memory.retry_at:
         return Advance(memory, Wait(memory.retry_at), notes)
     spec = specs.container(
-        scene.pod, container, attempt=scene.attempt(container.name), image=memory.image_id, env=env, ip=sandbox.ip, host=scene.host
-    )
+        scene.pod, container, attempt=scene.attempt(container.name), image=memory.image_id, env=env, ip=sandbox.ip,
+        host=scene.host, parts=parts,
+    )  # fmt: skip
     return Advance(memory, life.CreateContainer(sandbox.id, spec), notes)
+
+
+def _held_up(scene: Scene, container: pods.Container, memory: ContainerLife, why: Waiting, *, notes: tuple[Note, ...]) -> Advance:
+    """By what it names; told once."""
+    if memory.waiting != why and why.reason == environment.CONFIG_ERROR:
+        notes += (Note("Warning", "Failed", f"Error: {why.message}", container_path(scene.pod, container.name)),)
+    return Advance(replace(memory, waiting=why), None, notes)
 
 
 def _image(

@@ -37,6 +37,11 @@ def expand(text: str, values: Mapping[str, str]) -> str:
     return _REFERENCE.sub(replacement, text)
 
 
+def missing(text: str, values: Mapping[str, str]) -> str:
+    """The first name in `text` that has no value, or ""."""
+    return next((match[2] for match in _REFERENCE.finditer(text) if not match[1] and match[2] not in values), "")
+
+
 def config_refs(pod: pods.Pod) -> list[Key]:
     """The ConfigMaps and Secrets that the pod's environment names, in order, without duplicates."""
     found: dict[Key, None] = {}

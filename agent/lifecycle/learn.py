@@ -44,6 +44,8 @@ def learn(pod: pods.Pod, memory: PodLife, action: Action, *, outcome: Outcome, n
         if action.spec.attempt > 0:
             note = Note("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
             return memory, (note,)
+    elif isinstance(action, life.ReleaseVolumes):
+        memory = replace(memory, released=True)
     elif isinstance(action, life.PrepareVolumes):
         memory = replace(memory, volumes=action.fingerprint, volumes_waiting=None)
     elif isinstance(action, life.StopContainers):

@@ -120,7 +120,8 @@ class PodLife(msgspec.Struct, frozen=True):
     restarts: counts known from an earlier status, a floor for containers that the runtime no longer shows.
     volumes: the fingerprint of those made, by this process; volumes_waiting: why they cannot be made.
     removing: sandboxes are being removed, so that the last status stays as it is. kill_until: when the grace period ends.
-    ending: containers whose stop has begun, with event and hook. ended_for: why it was made to finish, if it was."""
+    ending: containers whose stop has begun, with event and hook. ended_for: why it was made to finish, if it was. evicted: why it is to be.
+    released: of a pod that ended, the volumes are gone."""
 
     live: bool = False
     forgotten: bool = False
@@ -135,6 +136,8 @@ class PodLife(msgspec.Struct, frozen=True):
     kill_until: float | None = None
     ending: tuple[str, ...] = ()
     ended_for: Waiting | None = None
+    evicted: Waiting | None = None
+    released: bool = False
     retry_s: float = 0.0
     retry_at: float = 0.0
     sandbox_error: str = ""
@@ -162,6 +165,10 @@ class PrepareVolumes(Action):
 
     plan: tuple[msgspec.Struct, ...]
     fingerprint: str
+
+
+class ReleaseVolumes(Action):
+    """Of a pod that ended: what it kept on the host goes, as with a kubelet, though its object stays."""
 
 
 class EnsureImage(Action):

@@ -57,8 +57,9 @@ def sandbox(pod: pods.Pod, attempt: int, host: Host) -> contract.SandboxSpec:
 
 
 def container(
-    pod: pods.Pod, container: pods.Container, *, attempt: int, image: str, env: Mapping[str, str], ip: str, host: Host
-) -> contract.ContainerSpec:
+    pod: pods.Pod, container: pods.Container, *, attempt: int, image: str, env: Mapping[str, str], ip: str, host: Host,
+    parts: volumes.SubPaths = {},
+) -> contract.ContainerSpec:  # fmt: skip
     files = tuple(_files(pod, container, attempt=attempt, ip=ip, host=host))
     return contract.ContainerSpec(
         name=container.name,
@@ -74,8 +75,9 @@ def container(
         stdin=container.stdin,
         stdin_once=container.stdin_once,
         security=security.of(pod, container, profile_root=host.profile_root),
-        mounts=(*volumes.mounts(pod, container, host), *(contract.Mount(file.path, where) for file, where in files)),
+        mounts=(*volumes.mounts(pod, container, host, parts), *(contract.Mount(file.path, where) for file, where in files)),
         files=tuple(file for file, _ in files),
+        subpaths=tuple(parts.values()),
     )
 
 

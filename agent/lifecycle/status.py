@@ -24,6 +24,7 @@ from agent.runtime.contract import ObservedContainer, State
 from common.objects import pod as pods
 
 Document = dict
+EVICTED = "Evicted"
 
 
 def when(seconds: float) -> str:
@@ -200,6 +201,9 @@ def _conditions(scene: Scene, phase: str, *, inits: list[Document], apps: list[D
         _all_ready("Ready", phase, unready),
         _all_ready("ContainersReady", phase, unready),
     ]
+    ended_for = scene.life.ended_for
+    if ended_for is not None and ended_for.reason == EVICTED:
+        found.append(Condition("DisruptionTarget", "True", "TerminationByKubelet", ended_for.message))
     former = {condition.type: condition for condition in scene.life.conditions}
     now = when(scene.now.wall)
     return tuple(

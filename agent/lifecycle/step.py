@@ -93,6 +93,8 @@ def _run(scene: Scene) -> Step:
     phase = status.final_phase(scene)
     if phase:
         return _end(_with(scene, replace(memory, finished=phase)), grace_s=_own_grace_s(pod), remove=False)
+    if memory.evicted is not None:
+        return _fail(scene, memory.evicted, "Warning", grace_s=0.0)
     forbidden = security.forbidden_sysctl(pod)
     if forbidden is not None:
         return _fail(scene, forbidden, "Warning")
@@ -106,10 +108,10 @@ def _run(scene: Scene) -> Step:
     return forward
 
 
-def _fail(scene: Scene, why: Waiting, kind: str) -> Step:
-    """The pod is over, by the agent's own decision; kind: the event's type."""
+def _fail(scene: Scene, why: Waiting, kind: str, *, grace_s: float | None = None) -> Step:
+    """The pod is over, by the agent's own decision; kind: the event's type. grace_s None: the pod's own."""
     memory = replace(scene.life, finished="Failed", ended_for=why)
-    forward = _end(_with(scene, memory), grace_s=_own_grace_s(scene.pod), remove=False)
+    forward = _end(_with(scene, memory), grace_s=_own_grace_s(scene.pod) if grace_s is None else grace_s, remove=False)
     return replace(forward, notes=(Note(kind, why.reason, why.message), *forward.notes))
 
 
@@ -252,7 +254,8 @@ def _end(scene: Scene, *, grace_s: float, remove: bool) -> Step:
             if sandbox.ready or remove:
                 return Step(memory, life.StopSandbox(sandbox.id))
     if not remove:
-        return Step(memory, None)
+        release = scene.pod.spec.volumes and scene.host.tokens is not None and not memory.released
+        return Step(memory, life.ReleaseVolumes() if release else None)
     memory = replace(memory, removing=True)
     for sandbox in scene.observed:
         return Step(memory, life.RemoveSandbox(sandbox.id))

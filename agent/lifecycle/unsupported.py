@@ -49,6 +49,9 @@ def _container_fields(container: Mapping) -> Iterator[str]:
     for name in CONTAINER_SECURITY:
         if security.get(name):
             yield f"securityContext.{name}"
+    for mount in _list(container.get("volumeMounts")):
+        if mount.get("recursiveReadOnly") == "Enabled":
+            yield f"volumeMounts{{{mount.get('name', '')}}}.recursiveReadOnly"
     if any(port.get("hostPort") for port in _list(container.get("ports"))):
         yield "ports[*].hostPort"
 

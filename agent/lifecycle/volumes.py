@@ -14,8 +14,9 @@ import msgspec
 
 from agent.lifecycle import environment, security
 from agent.lifecycle.life import Host, TokenKey, Waiting
-from agent.runtime.contract import Mount
+from agent.runtime.contract import Mount, SubPath
 from common.objects import pod as pods
+from common.objects import quantity
 
 API_ACCESS = "kube-api-access-"
 """The name that begins the projected volume of a service account's own credentials: hosts that make no files run a pod without it."""
@@ -23,9 +24,11 @@ FILE_MODE = 0o644
 TOKEN_MODE = 0o600
 """Of a token in a pod that has a user or a group of its own."""
 TOKEN_S = 3600
-HOST_PATH_TYPES = ("", "Directory", "DirectoryOrCreate", "File", "FileOrCreate")
+HOST_PATH_TYPES = ("", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket", "CharDevice", "BlockDevice")
 PROJECTED = ("configMap", "secret", "downwardAPI")
 TOKEN = "serviceAccountToken"
+SUBPATHS = "volume-subpaths"
+MEDIA = ("", "Memory")
 
 
 class Volume(msgspec.Struct, frozen=True):
@@ -37,7 +40,10 @@ class Volume(msgspec.Struct, frozen=True):
 
 
 class EmptyDir(Volume):
-    pass
+    """in_memory: a tmpfs of its own, of size_bytes at most. On a disk, `storage.py` sees to the limit."""
+
+    in_memory: bool = False
+    size_bytes: int = 0
 
 
 class HostPath(Volume):
@@ -68,8 +74,10 @@ class Files(Volume):
 def supported(volume: Mapping) -> bool:
     """Whether this entry of `spec.volumes` can be made."""
     kinds = [kind for kind in volume if kind != "name"]
-    if kinds in ([], ["emptyDir"], ["configMap"], ["secret"], ["downwardAPI"]):
+    if kinds in ([], ["configMap"], ["secret"], ["downwardAPI"]):
         return True
+    if kinds == ["emptyDir"]:
+        return (volume["emptyDir"] or {}).get("medium", "") in MEDIA
     if kinds == ["hostPath"]:
         return (volume["hostPath"] or {}).get("type", "") in HOST_PATH_TYPES
     if kinds == ["projected"]:
@@ -127,7 +135,8 @@ def fingerprint(volumes: tuple[Volume, ...]) -> str:
     """Changes whenever something has to be done anew."""
     digest = hashlib.sha256(b"1")
     for volume in volumes:
-        digest.update(f"{type(volume).__name__} {volume.name} {volume.path} {volume.group}\n".encode())
+        size = volume.size_bytes if isinstance(volume, EmptyDir) else 0
+        digest.update(f"{type(volume).__name__} {volume.name} {volume.path} {volume.group} {size}\n".encode())
         for file in volume.files if isinstance(volume, Files) else ():
             digest.update(f"{file.path} {file.mode} {file.user} {len(file.content)}\n".encode() + file.content)
     return digest.hexdigest()
@@ -141,7 +150,7 @@ def _entry(pod: pods.Pod, volume: Mapping, host: Host) -> Volume | Waiting:
     path, group = location(pod, volume, host), security.fs_group(pod)
     sources = _sources(volume)
     if not sources:
-        return EmptyDir(name, path, group) if volume.get("projected") is None else Files(name, path, group)
+        return _empty_dir(pod, volume, host) if volume.get("projected") is None else Files(name, path, group)
     whole = volume.get("projected") or next((volume[kind] for kind in PROJECTED if volume.get(kind) is not None), {})
     mode = whole.get("defaultMode")
     files: dict[str, File] = {}
@@ -151,6 +160,26 @@ def _entry(pod: pods.Pod, volume: Mapping, host: Host) -> Volume | Waiting:
             return found
         files.update((file.path, file) for file in found)
     return Files(name, path, group, tuple(files[path] for path in sorted(files)))
+
+
+def _empty_dir(pod: pods.Pod, volume: Mapping, host: Host) -> EmptyDir:
+    asked = volume.get("emptyDir") or {}
+    in_memory = asked.get("medium") == "Memory"
+    # As the kubelet has it: no more than the pod's containers may use together, or the node has.
+    most = (size_limit(volume), _memory_limit(pod), host.memory_bytes) if in_memory else ()
+    size = min((each for each in most if each > 0), default=0)
+    return EmptyDir(str(volume.get("name", "")), location(pod, volume, host), security.fs_group(pod), in_memory, size)
+
+
+def size_limit(volume: Mapping) -> int:
+    """Of an emptyDir, in bytes; 0: none."""
+    return quantity.value((volume.get("emptyDir") or {}).get("sizeLimit") or 0)
+
+
+def _memory_limit(pod: pods.Pod) -> int:
+    """Of all containers together; 0: one has none."""
+    limits = [quantity.value(container.resources.limits.get("memory", 0)) for container in pod.spec.containers]
+    return sum(limits) if all(limits) else 0
 
 
 def location(pod: pods.Pod, volume: Mapping, host: Host) -> str:
@@ -226,18 +255,47 @@ def safe(path: str) -> bool:
     return bool(path) and not path.startswith("/") and ".." not in path.split("/")
 
 
-def mounts(pod: pods.Pod, container: pods.Container, host: Host) -> Iterator[Mount]:
-    """What of the pod's volumes this container sees."""
+def mounts(pod: pods.Pod, container: pods.Container, host: Host, parts: SubPaths) -> Iterator[Mount]:
+    """What of the pod's volumes this container sees. parts: what `sub_paths` found."""
     volumes = {str(volume.get("name", "")): volume for volume in pod.spec.volumes}
-    for mount in container.volume_mounts:
+    for index, mount in enumerate(container.volume_mounts):
         volume = volumes.get(mount.name)
         if volume is None or (mount.name.startswith(API_ACCESS) and host.tokens is None):
             continue
-        is_host = volume.get("hostPath") is not None
-        path = str(volume["hostPath"].get("path", "")) if is_host else location(pod, volume, host)
-        if mount.sub_path:
-            if not safe(mount.sub_path):
-                continue
-            path = f"{path}/{mount.sub_path}"
+        path = parts[index].target if index in parts else origin(pod, volume, host)
+        propagation = "" if mount.mount_propagation == "None" else mount.mount_propagation
         # What is made from the API's objects is the API's: containers only read it.
-        yield Mount(path, mount.mount_path, mount.read_only or bool(_sources(volume)))
+        yield Mount(path, mount.mount_path, mount.read_only or bool(_sources(volume)), propagation)
+
+
+def origin(pod: pods.Pod, volume: Mapping, host: Host) -> str:
+    """Where a volume's files are, ours or not."""
+    if volume.get("hostPath") is not None:
+        return str(volume["hostPath"].get("path", ""))
+    return location(pod, volume, host)
+
+
+SubPaths = Mapping[int, SubPath]
+"""By the mount's place in the container's list."""
+
+
+def sub_paths(pod: pods.Pod, container: pods.Container, env: Mapping[str, str], host: Host) -> SubPaths | Waiting:
+    """The parts of volumes that the container's mounts name, or in the kubelet's words why there is none."""
+    volumes = {str(volume.get("name", "")): volume for volume in pod.spec.volumes}
+    found: dict[int, SubPath] = {}
+    for index, mount in enumerate(container.volume_mounts):
+        path = mount.sub_path
+        if mount.sub_path_expr:
+            missing = environment.missing(mount.sub_path_expr, env)
+            if missing:
+                return Waiting(environment.CONFIG_ERROR, f'missing value for "{missing}"')
+            path = environment.expand(mount.sub_path_expr, env)
+        if not path or mount.name not in volumes:
+            continue
+        if path.startswith("/"):
+            return Waiting(environment.CONFIG_ERROR, f"error SubPath `{path}` must not be an absolute path")
+        if not safe(path):
+            return Waiting(environment.CONFIG_ERROR, f"unable to provision SubPath `{path}`: must not contain '..'")
+        target = f"{host.volume_root}/{pod.metadata.uid}/{SUBPATHS}/{mount.name}/{container.name}/{index}"
+        found[index] = SubPath(origin(pod, volumes[mount.name], host), path, target, mount.name)
+    return found

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import math
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +180,7 @@ class ContainerdRuntime:
             known.running[container.id] = observed
         return observed
 
-    async def stats(self) -> list[ContainerStats]:
+    async def stats(self, layers: Collection[str] = ()) -> list[ContainerStats]:
         selector = cri.ContainerStatsFilter(label_selector={LABEL_CLUSTER: self._cluster})
         answer = await call(self._runtime.ListContainerStats, cri.ListContainerStatsRequest(filter=selector))
         started = {identity: seen.started_at for known in self._known.values() for identity, seen in known.running.items()}

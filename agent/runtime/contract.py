@@ -9,7 +9,7 @@ away) or RuntimeFault (the runtime's own refusal, with its words).
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Protocol
 
 import msgspec
@@ -98,11 +98,22 @@ class LocalImage(msgspec.Struct, frozen=True):
 
 
 class Mount(msgspec.Struct, frozen=True):
-    """A file or folder of the host, seen in the container."""
+    """A file or folder of the host, seen in the container. propagation: of mounts made later: "", HostToContainer, Bidirectional."""
 
     host_path: str
     container_path: str
     read_only: bool = False
+    propagation: str = ""
+
+
+class SubPath(msgspec.Struct, frozen=True):
+    """A part of a volume, which a container's mount names: to be found in `volume` without leaving it, and to appear at `target`.
+    volume, target: the host's. name: of the mount."""
+
+    volume: str
+    path: str
+    target: str
+    name: str
 
 
 class HostFile(msgspec.Struct, frozen=True):
@@ -115,7 +126,7 @@ class HostFile(msgspec.Struct, frozen=True):
 
 class ContainerSpec(msgspec.Struct, frozen=True):
     """log_path is relative to the sandbox' log_directory: `NAME/ATTEMPT.log`, CRI format. image is the id that `pull` or `image` returned.
-    files: those of the mounts that are made for this container."""
+    files: those of the mounts that are made for this container; subpaths: the sources of those that are parts of volumes."""
 
     name: str
     attempt: int
@@ -133,6 +144,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     labels: dict[str, str] = {}
     mounts: tuple[Mount, ...] = ()
     files: tuple[HostFile, ...] = ()
+    subpaths: tuple[SubPath, ...] = ()
 
 
 class ObservedContainer(msgspec.Struct, frozen=True):
@@ -166,7 +178,8 @@ class ObservedSandbox(msgspec.Struct, frozen=True):
 
 class ContainerStats(msgspec.Struct, frozen=True):
     """What a running container used so far. cpu_ns: nanoseconds of CPU since its start; memory_bytes: its working set now.
-    at: when that was measured. Times are wall-clock seconds."""
+    at: when that was measured. Times are wall-clock seconds. written_bytes: in its writable layer, as the runtime counted last, None if
+    that is not known."""
 
     id: str
     uid: str
@@ -175,6 +188,7 @@ class ContainerStats(msgspec.Struct, frozen=True):
     memory_bytes: int
     started_at: float | None = None
     at: float | None = None
+    written_bytes: int | None = None
 
 
 class RuntimeEvent(msgspec.Struct, frozen=True):
@@ -247,8 +261,8 @@ class Runtime(Protocol):
     async def observe(self, uid: str = "") -> list[ObservedSandbox]:
         """All our sandboxes with their containers, or those of one pod; oldest attempt first."""
 
-    async def stats(self) -> list[ContainerStats]:
-        """Of all our running containers that can be measured now."""
+    async def stats(self, layers: Collection[str] = ()) -> list[ContainerStats]:
+        """Of all our running containers that can be measured now. layers: those whose writable layer is wanted too."""
 
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """Never ends by itself: it reconnects, and yields uid "" first and after each reconnection."""

@@ -27,6 +27,7 @@ MASKED_PATHS = (
     "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
 )  # fmt: skip
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+PROPAGATION = {"HostToContainer": cri.PROPAGATION_HOST_TO_CONTAINER, "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL}
 SECCOMP = {"RuntimeDefault": cri.SecurityProfile.RuntimeDefault, "Unconfined": cri.SecurityProfile.Unconfined}
 STATES = {cri.CONTAINER_CREATED: State.CREATED, cri.CONTAINER_RUNNING: State.RUNNING, cri.CONTAINER_EXITED: State.EXITED}
 
@@ -66,7 +67,11 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, cluster: str) ->
         envs=[cri.KeyValue(key=key, value=value) for key, value in spec.env],
         labels=labels.of_container(spec, sandbox, cluster),
         mounts=[
-            cri.Mount(container_path=mount.container_path, host_path=mount.host_path, readonly=mount.read_only) for mount in spec.mounts
+            cri.Mount(
+                container_path=mount.container_path, host_path=mount.host_path, readonly=mount.read_only,
+                propagation=PROPAGATION.get(mount.propagation, cri.PROPAGATION_PRIVATE),
+            )
+            for mount in spec.mounts
         ],
         log_path=spec.log_path,
         tty=spec.tty,
@@ -146,6 +151,7 @@ def stats(item: cri.ContainerStats, started_at: float | None) -> ContainerStats 
         memory_bytes=item.memory.working_set_bytes.value,
         started_at=started_at,
         at=seconds(item.cpu.timestamp),
+        written_bytes=item.writable_layer.used_bytes.value if item.writable_layer.HasField("used_bytes") else None,
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import msgspec
@@ -125,7 +125,7 @@ class DockerRuntime:
             self._sight.keep(self._ids)
         return sorted(found, key=lambda s: (s.uid, s.attempt))
 
-    async def stats(self) -> list[ContainerStats]:
+    async def stats(self, layers: Collection[str] = ()) -> list[ContainerStats]:
         """From their cgroups: Docker's own answer would be a request for each container."""
         listed = await self._listed()
         parents = {item["Id"]: convert.sandbox_spec(item["Labels"]).cgroup_parent or DOCKER_CGROUP for item in listed}
@@ -137,7 +137,8 @@ class DockerRuntime:
             used = cgroup_use.used(f"{parents.get(told.get(convert.LABEL_SANDBOX, ''), DOCKER_CGROUP)}/{identity}")
             if used is not None:
                 times = (self._sight.started_at(identity), self._clock.now())
-                found.append(ContainerStats(identity, told.get(LABEL_POD_UID, ""), told.get(LABEL_CONTAINER, ""), *used, *times))
+                written = await self._engine.written(identity) if identity in layers else None
+                found.append(ContainerStats(identity, told.get(LABEL_POD_UID, ""), told.get(LABEL_CONTAINER, ""), *used, *times, written))
         return found
 
     async def _listed(self, *labels: str) -> list[Document]:

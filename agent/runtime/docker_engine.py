@@ -67,6 +67,11 @@ class Engine:
         """None: it is not there."""
         return await _or_none(limited(self._client.containers.container(identity).show()))
 
+    async def written(self, identity: str) -> int | None:
+        """Bytes in its writable layer, which Docker counts for the answer. None: it is not there."""
+        found = await _or_none(limited(self._client.containers.container(identity).show(size="true"), OPERATION_S))
+        return None if found is None else found.get("SizeRw", 0)
+
     async def create(self, name: str, config: Document, *, kind: str) -> str | None:
         """None: the name is taken."""
         try:

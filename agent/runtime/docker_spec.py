@@ -35,6 +35,7 @@ START_ERROR_CODE = 128
 NAME_MOST = 200
 NAME_KEPT = NAME_MOST - 17
 LOGS = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
+PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
 NO_LOGS = {"Type": "none", "Config": {}}
 
 
@@ -120,7 +121,8 @@ def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, 
         "CpuShares": labels.cpu_shares(resources.cpu_request_milli),
         "OomScoreAdj": max(resources.oom_score_adj, least_oom_score_adj),
         "Mounts": [
-            {"Type": "bind", "Source": mount.host_path, "Target": mount.container_path, "ReadOnly": mount.read_only}
+            {"Type": "bind", "Source": mount.host_path, "Target": mount.container_path, "ReadOnly": mount.read_only,
+             "BindOptions": {"Propagation": PROPAGATION.get(mount.propagation, "rprivate")}}
             for mount in spec.mounts
         ],
     }

@@ -9,7 +9,7 @@ the agent. For the simulation, `hook(operation, pod uid or image)` is awaited be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
 import msgspec
 
@@ -113,7 +113,7 @@ class HollowRuntime:
         found = [seen(s) for s in self.world.sandboxes.values() if not uid or s.spec.uid == uid]
         return sorted(found, key=lambda s: s.attempt)
 
-    async def stats(self) -> list[ContainerStats]:
+    async def stats(self, layers: Collection[str] = ()) -> list[ContainerStats]:
         """Made up: each uses what it requested, all the time, or a little."""
         await self._before("stats", "")
         now, found = self.world.clock.now(), []

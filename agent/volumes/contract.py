@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from agent.lifecycle.volumes import Volume
-from agent.runtime.contract import HostFile
+from agent.runtime.contract import ContainerSpec, HostFile
 
 
 class Volumes(Protocol):
@@ -18,6 +18,13 @@ class Volumes(Protocol):
 
     def prepare_files(self, files: tuple[HostFile, ...]) -> None:
         """Files that containers mount by themselves. Idempotent. Raises OSError."""
+
+    def prepare_subpaths(self, container: ContainerSpec) -> None:
+        """The parts of volumes that it mounts, each at its target, anew for each try. Raises RuntimeFault with the kubelet's words, which
+        tell nothing of the host."""
+
+    def release(self, uid: str) -> None:
+        """The volumes of a pod that has ended; its other files stay. Idempotent; never raises."""
 
     def discard(self, uid: str) -> None:
         """All volumes of that pod. Idempotent; never raises."""

@@ -5,6 +5,10 @@ A volume of files has Kubernetes' own layout, so that a change reaches a running
     color -> ..data/color          ..data -> ..2026…          ..2026…/color
 
 Files are written beside and `..data` is moved to them with one rename. Nothing outside the two roots is ever removed.
+
+A part of a volume that a container mounts (`subPath`) is found by the kernel without leaving the volume, opened, and bound from the
+descriptor to `UID/volume-subpaths/…`: by then no symbolic link can lead elsewhere. Subtle: a pod's mounts go before its folders are
+removed, or what they show would be removed.
 """
 
 from __future__ import annotations
@@ -13,19 +17,26 @@ import contextlib
 import logging
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import msgspec
 
-from agent.lifecycle.volumes import EmptyDir, File, Files, HostPath, Volume
-from agent.runtime.contract import HostFile, RuntimeFault
+from agent.lifecycle.volumes import SUBPATHS, EmptyDir, File, Files, HostPath, Volume
+from agent.runtime.contract import ContainerSpec, HostFile, RuntimeFault, SubPath
+from agent.volumes import mounts
 from common.clock import Rng
 
 log = logging.getLogger(__name__)
 
 replace = msgspec.structs.replace
 
-DATA = "..data"
+DATA, VOLUMES = "..data", "volumes"
+HOST_PATH_TYPES = {
+    "Directory": (Path.is_dir, "directory"), "DirectoryOrCreate": (Path.is_dir, "directory"), "File": (Path.is_file, "file"),
+    "FileOrCreate": (Path.is_file, "file"), "Socket": (Path.is_socket, "socket file"),
+    "CharDevice": (Path.is_char_device, "character device"), "BlockDevice": (Path.is_block_device, "block device"),
+}  # fmt: skip
 GROUP_READS = 0o440
 """What the kubelet adds to the mode of files that belong to a pod's fsGroup."""
 
@@ -56,12 +67,29 @@ class FolderVolumes:
                     handle.truncate()
                     handle.write(file.content)
 
+    def prepare_subpaths(self, container: ContainerSpec) -> None:
+        for part in container.subpaths:
+            try:
+                _bind_part(part)
+            except OSError as error:
+                log.warning("subpath-refused volume=%s path=%r why=%s", part.volume, part.path, error.strerror)
+                words = f'failed to prepare subPath for volumeMount "{part.name}" of container "{container.name}"'
+                raise RuntimeFault(words, kind="CreateContainerConfigError") from None
+
+    def release(self, uid: str) -> None:
+        for part in (SUBPATHS, VOLUMES):  # a part may be of a volume: its mount goes first
+            self._remove(uid, part)
+
     def discard(self, uid: str) -> None:
+        self._remove(uid)
+
+    def _remove(self, uid: str, *part: str) -> None:
         if not uid or "/" in uid or uid.startswith("."):
             return
         for root in self._roots:
-            if (root / uid).is_dir():
-                shutil.rmtree(root / uid, onerror=lambda _, path, info: log.warning("volume-left path=%s why=%s", path, info[1]))
+            folder = root.joinpath(uid, *part)
+            if folder.is_dir() and _unmounted(folder):
+                shutil.rmtree(folder, onerror=lambda _, path, info: log.warning("volume-left path=%s why=%s", path, info[1]))
 
     def _make(self, volume: Volume) -> None:
         if isinstance(volume, HostPath):
@@ -72,8 +100,10 @@ class FolderVolumes:
         path = Path(volume.path)
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         if isinstance(volume, EmptyDir):
-            if not path.exists():
-                path.mkdir()
+            if not path.exists() or (volume.in_memory and not path.is_mount()):
+                path.mkdir(exist_ok=True)
+                if volume.in_memory:
+                    mounts.tmpfs(str(path), volume.size_bytes)
                 path.chmod(0o777)
                 if volume.group is not None:
                     os.chown(path, -1, volume.group)
@@ -122,14 +152,50 @@ def _content(folder: Path) -> dict[str, tuple[bytes, int]]:
     return found
 
 
+def _bind_part(part: SubPath) -> None:
+    """Raises OSError."""
+    volume = os.open(part.volume, os.O_PATH | os.O_CLOEXEC)
+    try:
+        found = mounts.make_beneath(volume, part.path)
+    finally:
+        os.close(volume)
+    try:
+        target = Path(part.target)
+        for mounted in mounts.below(part.target):  # of the try before
+            mounts.unmount(mounted)
+        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        is_folder = stat.S_ISDIR(os.fstat(found).st_mode)
+        if target.exists() and target.is_dir() != is_folder:
+            target.rmdir() if target.is_dir() else target.unlink()
+        if is_folder:
+            target.mkdir(exist_ok=True)
+        else:
+            target.touch()
+        mounts.bind(found, part.target)
+    finally:
+        os.close(found)
+
+
+def _unmounted(folder: Path) -> bool:
+    """Whether no mount is left in it."""
+    for mounted in mounts.below(str(folder)):
+        try:
+            mounts.unmount(mounted)
+        except OSError as error:
+            log.error("volume-left path=%s why=%s", mounted, error.strerror)
+            return False
+    return True
+
+
 def _host_path(volume: HostPath) -> None:
     path = Path(volume.path)
     if volume.type == "DirectoryOrCreate":
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
     elif volume.type == "FileOrCreate" and not path.exists():
         path.touch(mode=0o644)
-    wanted = {"Directory": path.is_dir, "File": path.is_file, "DirectoryOrCreate": path.is_dir, "FileOrCreate": path.is_file}
-    if volume.type and not wanted[volume.type]():
-        kind = "directory" if "Directory" in volume.type else "file"
+    if not volume.type:
+        return
+    is_right, kind = HOST_PATH_TYPES[volume.type]
+    if not is_right(path):
         words = f'MountVolume.SetUp failed for volume "{volume.name}" : hostPath type check failed: {path} is not a {kind}'
         raise RuntimeFault(words, kind="FailedMount")

@@ -51,6 +51,8 @@ class VolumeMount(meta.View):
     mount_path: str
     read_only: bool = False
     sub_path: str = ""
+    sub_path_expr: str = ""
+    mount_propagation: str = ""
 
 
 class Container(meta.View):

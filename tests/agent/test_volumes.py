@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,8 @@ import pytest
 from agent.lifecycle import life, unsupported, volumes
 from agent.lifecycle.life import Host, Moment, PodLife, Waiting
 from agent.lifecycle.step import step
-from agent.runtime.contract import Mount, RuntimeFault
+from agent.runtime.contract import ContainerSpec, Mount, RuntimeFault, SubPath
+from agent.volumes import mounts
 from agent.volumes.folders import FolderVolumes
 from common.clock import SeededRng
 from tests.agent import pods
@@ -97,7 +101,7 @@ def test_what_containers_see_of_them() -> None:
     mounts = [
         {"name": "v", "mountPath": "/etc/v"},
         {"name": "e", "mountPath": "/e", "subPath": "part"},
-        {"name": "e", "mountPath": "/bad", "subPath": "../.."},
+        {"name": "e", "mountPath": "/mine", "subPathExpr": "logs/$(POD)", "mountPropagation": "HostToContainer"},
         {"name": "kube-api-access-x", "mountPath": "/var/run/secrets"},
     ]
     made = pods.document(
@@ -105,11 +109,53 @@ def test_what_containers_see_of_them() -> None:
         containers=[pods.container("app", volumeMounts=mounts)],
     )
     view = pods.view(made)
-    assert list(volumes.mounts(view, view.spec.containers[0], HOST)) == [
+    parts = volumes.sub_paths(view, view.spec.containers[0], {"POD": "web"}, HOST)
+    target = "/disk/uid-web/volume-subpaths/e/app"
+    assert parts == {
+        1: SubPath("/disk/uid-web/volumes/e", "part", f"{target}/1", "e"),
+        2: SubPath("/disk/uid-web/volumes/e", "logs/web", f"{target}/2", "e"),
+    }
+    assert list(volumes.mounts(view, view.spec.containers[0], HOST, parts)) == [
         Mount("/disk/uid-web/volumes/v", "/etc/v", read_only=True),
-        Mount("/disk/uid-web/volumes/e/part", "/e"),
+        Mount(f"{target}/1", "/e"),
+        Mount(f"{target}/2", "/mine", propagation="HostToContainer"),
     ]
     assert unsupported.blocking(made) == []
+
+
+@pytest.mark.parametrize(
+    ("mount", "words"),
+    [
+        pytest.param({"subPathExpr": "$(POD)/$(NODE)"}, 'missing value for "NODE"', id="a variable that has no value"),
+        pytest.param({"subPathExpr": "$(ROOT)"}, "error SubPath `/etc` must not be an absolute path", id="a variable that leads to the root"),
+        pytest.param({"subPathExpr": "$(UP)"}, "unable to provision SubPath `../../x`: must not contain '..'", id="one that leads up"),
+    ],
+)
+def test_a_part_that_cannot_be_is_told_in_the_kubelets_words(mount: dict, words: str) -> None:
+    mounts = [{"name": "e", "mountPath": "/e", **mount}]
+    view = pods.view(pods.document(volumes=[{"name": "e", "emptyDir": {}}], containers=[pods.container("app", volumeMounts=mounts)]))
+    env = {"POD": "web", "ROOT": "/etc", "UP": "../../x"}
+    assert volumes.sub_paths(view, view.spec.containers[0], env, HOST) == Waiting("CreateContainerConfigError", words)
+
+
+@pytest.mark.parametrize(
+    ("empty", "limit", "expected"),
+    [
+        pytest.param({"medium": "Memory"}, None, 8000, id="the node's memory"),
+        pytest.param({"medium": "Memory", "sizeLimit": "1Ki"}, None, 1024, id="what it says"),
+        pytest.param({"medium": "Memory", "sizeLimit": "1Gi"}, "4000", 4000, id="no more than its pod may have"),
+        pytest.param({"sizeLimit": "1Ki"}, None, 0, id="on disk nothing is mounted"),
+    ],
+)
+def test_how_much_a_memory_volume_holds(empty: dict, limit: str | None, expected: int) -> None:
+    resources = {"limits": {"memory": limit}} if limit else {}
+    view = pods.view(pods.document(volumes=[{"name": "e", "emptyDir": empty}], containers=[pods.container("app", resources=resources)]))
+    (made,) = volumes.plan(view, Host(memory_bytes=8000))
+    assert isinstance(made, volumes.EmptyDir) and (made.size_bytes, made.in_memory) == (expected, "medium" in empty)
+
+
+def test_huge_pages_are_refused() -> None:
+    assert unsupported.blocking(pods.document(volumes=[{"name": "e", "emptyDir": {"medium": "HugePages-2Mi"}}])) == ["spec.volumes[e].emptyDir"]
 
 
 # On the disk.
@@ -143,7 +189,7 @@ def test_a_pods_volumes_go_with_it_and_nothing_else(tmp_path: Path, folders: Fol
     other = tmp_path / "srv"
     other.mkdir()
     (other / "keep").write_text("kept")
-    empty = volumes.EmptyDir("e", str(tmp_path / "memory" / "uid-web" / "volumes" / "e"))
+    empty = volumes.EmptyDir("e", str(tmp_path / "disk" / "uid-web" / "volumes" / "e"))
     folders.prepare((made_of(tmp_path, a="1"), empty, volumes.HostPath("h", str(other), type="Directory")))
     Path(empty.path, "link").symlink_to(other)
     assert Path(empty.path).stat().st_mode & 0o777 == 0o777
@@ -231,3 +277,102 @@ def test_a_pods_own_volumes_belong_to_its_fs_group(tmp_path: Path) -> None:
     folders.prepare((token,))
     found = Path(token.path, "token").stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1000, 4242, 0o640)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it mounts")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[tuple[FolderVolumes, Path, Path]]:
+    """Volumes, a volume's folder, and something outside of it that nobody must reach."""
+    made, volume, secret = FolderVolumes(str(tmp_path / "disk"), str(tmp_path / "memory"), SeededRng(1)), tmp_path / "v", tmp_path / "secret"
+    volume.mkdir(mode=0o777)
+    secret.mkdir()
+    (secret / "key").write_text("sesame")
+    yield made, volume, secret
+    made.discard("uid-web")
+    assert mounts.below(str(tmp_path)) == []
+    assert (secret / "key").read_text() == "sesame"
+
+
+def part(tmp_path: Path, volume: Path, path: str) -> ContainerSpec:
+    target = str(tmp_path / "disk/uid-web/volume-subpaths/v/app/0")
+    return ContainerSpec("app", 0, "image", subpaths=(SubPath(str(volume), path, target, "v"),))
+
+
+@needs_root
+def test_a_part_of_a_volume_is_mounted_from_what_was_found(tmp_path: Path, bench: tuple[FolderVolumes, Path, Path]) -> None:
+    made, volume, _ = bench
+    (volume / "..data").mkdir()
+    (volume / "..data/color").write_text("blue")
+    (volume / "color").symlink_to("..data/color")
+    seen = Path(part(tmp_path, volume, "color").subpaths[0].target)
+    made.prepare_subpaths(part(tmp_path, volume, "color"))
+    assert seen.read_text() == "blue", "a link that stays inside is followed, as in volumes of ConfigMaps"
+    volume.chmod(0o2770)
+    made.prepare_subpaths(part(tmp_path, volume, "deep/er"))
+    assert (volume / "deep/er").is_dir() and (volume / "deep/er").stat().st_mode & 0o7777 == 0o2770
+    (volume / "deep/er/file").write_text("here")
+    assert (seen / "file").read_text() == "here", "another try may mount something else at the same place"
+    made.discard("uid-web")
+    assert (volume / "deep/er/file").read_text() == "here", "what was mounted is not removed with its mount"
+
+
+@needs_root
+@pytest.mark.parametrize("path", ["link", "link/key", "link/new", "up", "up/secret/key", "proc/1/root"])
+def test_a_link_that_leads_out_is_not_followed(tmp_path: Path, bench: tuple[FolderVolumes, Path, Path], path: str) -> None:
+    made, volume, secret = bench
+    (volume / "link").symlink_to(secret)
+    (volume / "up").symlink_to("..")
+    (volume / "proc").symlink_to("/proc")
+    with pytest.raises(RuntimeFault, match='failed to prepare subPath for volumeMount "v" of container "app"') as refused:
+        made.prepare_subpaths(part(tmp_path, volume, path))
+    assert refused.value.kind == "CreateContainerConfigError" and str(secret) not in refused.value.message
+    assert [entry.name for entry in secret.iterdir()] == ["key"]
+
+
+@needs_root
+def test_a_link_that_is_swapped_meanwhile_never_shows_what_is_outside(tmp_path: Path, bench: tuple[FolderVolumes, Path, Path]) -> None:
+    """Somebody in the pod exchanges a folder and a link to the outside as fast as the kernel can."""
+    made, volume, secret = bench
+    (volume / "there").mkdir()
+    (volume / "other").symlink_to(secret)
+    stop = threading.Event()
+
+    def swap() -> None:
+        folder = os.open(volume, os.O_RDONLY)
+        while not stop.is_set():
+            renameat2 = mounts._libc.syscall  # RENAME_EXCHANGE
+            renameat2(ctypes.c_long(316), ctypes.c_int(folder), b"there", ctypes.c_int(folder), b"other", ctypes.c_uint(2))
+        os.close(folder)
+
+    attacker = threading.Thread(target=swap)
+    attacker.start()
+    seen, outcomes = Path(part(tmp_path, volume, "there").subpaths[0].target), {"mounted": 0, "refused": 0}
+    try:
+        for number in range(300):
+            try:
+                made.prepare_subpaths(part(tmp_path, volume, "there" if number % 2 else "there/new"))
+            except RuntimeFault:
+                outcomes["refused"] += 1
+                continue
+            outcomes["mounted"] += 1
+            assert not (seen / "key").exists(), "the outside was mounted"
+    finally:
+        stop.set()
+        attacker.join()
+    assert outcomes["mounted"] and outcomes["refused"], outcomes
+    assert [entry.name for entry in secret.iterdir()] == ["key"]
+
+
+@needs_root
+def test_a_memory_volume_is_full_when_it_holds_what_it_may(tmp_path: Path, folders: FolderVolumes) -> None:
+    path = tmp_path / "memory/uid-web/volumes/e"
+    volume = volumes.EmptyDir("e", str(path), 4242, in_memory=True, size_bytes=1 << 20)
+    for _ in range(2):
+        folders.prepare((volume,))
+    assert len(mounts.below(str(path))) == 1 and path.stat().st_mode & 0o7777 == 0o2777
+    with pytest.raises(OSError, match="No space left"):
+        (path / "big").write_bytes(b"x" * (2 << 20))
+    folders.discard("uid-web")
+    assert mounts.below(str(tmp_path)) == [] and not path.exists()

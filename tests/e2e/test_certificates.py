@@ -85,7 +85,7 @@ def test_an_approved_request_gives_a_usable_certificate(kind: str, admin: Kubect
     who = jane("auth", "whoami")
     assert name in who and "dev" in who
     admin("create", "rolebinding", name, "--clusterrole=view", f"--user={name}")
-    assert jane("get", "configmaps", "-o", "name") == "" and "forbidden" in jane.fails("get", "secrets")
+    assert jane("get", "pods", "-o", "name") == "" and "forbidden" in jane.fails("get", "secrets")
 
 
 def test_what_is_not_signed(admin: Kubectl) -> None:

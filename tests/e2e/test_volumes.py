@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import Cluster
-from tests.e2e.test_workloads import pod
+from tests.e2e.test_pod_settings import waiting
+from tests.e2e.test_workloads import BUSYBOX, pod
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 ROBOT = """
@@ -57,3 +58,44 @@ def test_a_pods_token_is_for_its_own_user_and_in_memory(cluster: Cluster) -> Non
     said = cluster.kubectl("exec", "mine", "--", "sh", "-c", look).splitlines()
     assert said == ["1000 3000 640", "tmpfs", "ca.crt", "namespace", "token", str(cluster.endpoint("api")[1])]
     assert "No such file" in cluster.kubectl("exec", "none", "--", "ls", ACCOUNT, check=False)
+
+
+@pytest.mark.real
+@pytest.mark.also("docker")
+def test_a_container_sees_its_own_part_of_a_volume_and_never_what_a_link_leads_to(cluster: Cluster) -> None:
+    mounts = [{"name": "data", "mountPath": "/logs", "subPathExpr": "logs/$(NAME)"}]
+    document = pod("parts", volumes=[{"name": "data", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}])
+    env = [{"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    document["spec"]["containers"][0] |= {"env": env, "volumeMounts": [*mounts, {"name": "data", "mountPath": "/all"}]}
+    trap = pod("trap", policy="Never", volumes=[{"name": "data", "emptyDir": {}}])
+    trap["spec"]["initContainers"] = [{
+        "name": "set", "image": BUSYBOX, "command": ["ln", "-s", "/etc", "/data/in"], "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }]  # fmt: skip
+    trap["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data", "subPath": "in"}]
+    cluster.apply(document, trap)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/parts", "--timeout=30s")
+    look = "echo mine >/logs/file; cat /all/logs/parts/file; df -k /all | tail -1; dd if=/dev/zero of=/all/big bs=1M count=2 2>&1"
+    said = cluster.kubectl("exec", "parts", "--", "sh", "-c", look, check=False)
+    assert said.startswith("mine\n") and " 1024 " in said and "No space left on device" in said
+    cluster.until(lambda: waiting(cluster, "trap").get("reason") == "CreateContainerConfigError", "the refusal")
+    assert waiting(cluster, "trap")["message"] == 'failed to prepare subPath for volumeMount "data" of container "main"'
+
+
+@pytest.mark.real
+def test_a_pod_that_writes_more_than_it_may_is_evicted_and_its_neighbour_stays(cluster: Cluster) -> None:
+    over = pod("over", "dd if=/dev/zero of=/data/big bs=1M count=2; sleep 3600", volumes=[{"name": "x", "emptyDir": {"sizeLimit": "1Mi"}}])
+    over["spec"]["containers"][0]["volumeMounts"] = [{"name": "x", "mountPath": "/data"}]
+    talks = pod("talks", "dd if=/dev/zero bs=1M count=3 | base64; sleep 3600")
+    talks["spec"]["containers"][0]["resources"] = {"limits": {"ephemeral-storage": "2Mi"}}
+    fits = pod("fits", "dd if=/dev/zero of=/data/big bs=1k count=900; sleep 3600", volumes=[{"name": "x", "emptyDir": {"sizeLimit": "1Mi"}}])
+    fits["spec"]["containers"][0]["volumeMounts"] = [{"name": "x", "mountPath": "/data"}]
+    cluster.apply(over, talks, fits)
+    cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/over", "pod/talks", "--timeout=40s")
+    status = cluster.json("get", "pod", "over")["status"]
+    assert (status["reason"], status["message"]) == ("Evicted", 'Usage of EmptyDir volume "x" exceeds the limit "1Mi". ')
+    disrupted = next(each for each in status["conditions"] if each["type"] == "DisruptionTarget")
+    assert (disrupted["status"], disrupted["reason"]) == ("True", "TerminationByKubelet")
+    message = cluster.json("get", "pod", "talks")["status"]["message"]
+    assert message == "Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. "
+    assert "Evicted" in cluster.kubectl("get", "pods") and "Evicted" in cluster.kubectl("events", "--for", "pod/over")
+    assert cluster.json("get", "pod", "fits")["status"]["phase"] == "Running"
