@@ -198,7 +198,7 @@ def _conditions(scene: Scene, phase: str, *, inits: list[Document], apps: list[D
     found = [
         Condition("PodReadyToStartContainers", "True" if has_network else "False"),
         _initialized(phase, incomplete),
-        _all_ready("Ready", phase, unready),
+        _ready(scene.pod, phase, unready),
         _all_ready("ContainersReady", phase, unready),
     ]
     ended_for = scene.life.ended_for
@@ -231,6 +231,21 @@ def _all_ready(kind: str, phase: str, unready: list[str]) -> Condition:
     if not unready:
         return Condition(kind, "True")
     return Condition(kind, "False", "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
+
+
+def _ready(pod: pods.Pod, phase: str, unready: list[str]) -> Condition:
+    """As its containers are, once all its readiness gates are open."""
+    condition = _all_ready("Ready", phase, unready)
+    if condition.status != "True":
+        return condition
+    lacking = []
+    for gate in pod.gates:
+        given = pod.condition(gate)
+        if given is None:
+            lacking.append(f'corresponding condition of pod readiness gate "{gate}" does not exist.')
+        elif given.status != "True":
+            lacking.append(f'the status of pod readiness gate "{gate}" is not "True", but {given.status}')
+    return Condition("Ready", "False", "ReadinessGatesNotReady", ", ".join(lacking)) if lacking else condition
 
 
 def _condition_document(condition: Condition) -> Document:

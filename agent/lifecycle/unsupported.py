@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from agent.lifecycle import volumes
 from agent.lifecycle.life import Note
 
-POD_FIELDS = ("readinessGates", "resourceClaims", "runtimeClassName", "imagePullSecrets")
+POD_FIELDS = ("resourceClaims", "runtimeClassName", "imagePullSecrets")
 CONTAINER_FIELDS = ("volumeDevices",)
 POD_SECURITY = ("seLinuxOptions", "appArmorProfile", "supplementalGroupsPolicy")
 CONTAINER_SECURITY = ("seLinuxOptions", "appArmorProfile")

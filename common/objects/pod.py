@@ -115,6 +115,7 @@ class PodSpec(meta.View):
     affinity: dict | None = None
     topology_spread_constraints: tuple[dict, ...] = ()
     security_context: dict | None = None
+    readiness_gates: tuple[dict, ...] = ()
 
 
 def container_of(spec: PodSpec, name: str) -> Container | None:
@@ -186,6 +187,11 @@ class Pod(meta.View):
     def condition(self, kind: str) -> meta.Condition | None:
         """The condition of that type, e.g. "Ready"."""
         return next((c for c in self.status.conditions if c.type == kind), None)
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The condition types that somebody else must set to True before the pod is ready."""
+        return tuple(str(gate.get("conditionType", "")) for gate in self.spec.readiness_gates)
 
     @property
     def ready(self) -> bool:

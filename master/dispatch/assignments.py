@@ -5,8 +5,8 @@ that bring one to the other, and the new `Sent`. It looks at everything a node h
 nothing twice.
 
 A pod is sent again when anything in it changed but its status and who owns its fields: reports of the agent come back as writes
-of the status, and must not echo. ConfigMaps and Secrets are sent as they are named by a pod the node holds, and no others: a
-node's key opens what its own pods need.
+of the status, and must not echo. Of the status only the conditions that open its readiness gates count, which are others' to write.
+ConfigMaps and Secrets are sent as they are named by a pod the node holds, and no others: a node's key opens what its own pods need.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from common.objects import pod as pods
 from common.wire import messages
 from master.api.contract import Stored
 from master.api.pod_references import ConfigRef, NamingPod, configs_named
@@ -81,11 +82,18 @@ _assigned = msgspec.json.Decoder(NamingPod)
 def held_pod(stored: Stored) -> HeldPod:
     pod, parts = _assigned.decode(stored.value), _parts.decode(stored.value)
     acted_on = [part for key, raw in parts.metadata.items() if key != "managedFields" for part in (key.encode(), bytes(raw))]
-    digest = hashlib.blake2b(b"\0".join((*acted_on, bytes(parts.spec))), digest_size=16).digest()
+    gates = _gates(stored) if pod.spec.readiness_gates else b""
+    digest = hashlib.blake2b(b"\0".join((*acted_on, bytes(parts.spec), gates)), digest_size=16).digest()
     return HeldPod(
         uid=pod.metadata.uid, node=pod.spec.node_name, namespace=pod.metadata.namespace, name=pod.metadata.name, stored=stored,
         digest=digest, deleting=pod.metadata.deletion_timestamp is not None, configs=configs_named(pod),
     )  # fmt: skip
+
+
+def _gates(stored: Stored) -> bytes:
+    """How its readiness gates stand."""
+    pod = msgspec.json.decode(stored.value, type=pods.Pod)
+    return msgspec.json.encode([(gate, given.status) for gate in pod.gates if (given := pod.condition(gate)) is not None])
 
 
 def plan(epoch: int, held: Held, sent: Sent) -> tuple[list[messages.Message], Sent]:

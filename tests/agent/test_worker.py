@@ -118,6 +118,31 @@ def test_a_pod_runs_and_is_ready() -> None:
     on_a_bench(test)
 
 
+GATES = {
+    "nobody has spoken": ([], 'corresponding condition of pod readiness gate "example.com/ok" does not exist.'),
+    "closed": (
+        [{"type": "example.com/ok", "status": "False"}],
+        'the status of pod readiness gate "example.com/ok" is not "True", but False',
+    ),
+    "open": ([{"type": "example.com/ok", "status": "True"}], ""),
+}
+
+
+@pytest.mark.parametrize(("conditions", "message"), GATES.values(), ids=GATES.keys())
+def test_a_pod_waits_for_its_readiness_gates(conditions: list[dict], message: str) -> None:
+    async def test(bench: Bench) -> None:
+        document = pods.document(readinessGates=[{"conditionType": "example.com/ok"}])
+        document["status"] = {"conditions": conditions}
+        bench.begin(document)
+        await until(lambda: bench.news.phase() == "Running")
+        found = {c["type"]: c for c in bench.news.last()["conditions"]}
+        assert found["ContainersReady"]["status"] == "True" and "example.com/ok" not in found
+        assert (found["Ready"].get("reason", ""), found["Ready"].get("message", "")) == ("ReadinessGatesNotReady" if message else "", message)
+        assert bench.news.ready() is (message == "")
+
+    on_a_bench(test)
+
+
 def test_a_crashing_container_is_restarted_with_growing_delays() -> None:
     async def test(bench: Bench) -> None:
         started: list[float] = []

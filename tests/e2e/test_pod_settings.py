@@ -72,3 +72,15 @@ def test_containers_that_share_their_processes_see_one_another(cluster: Cluster)
     cluster.apply(document)
     cluster.kubectl("wait", "--for=condition=Ready", "pod/shared", "--timeout=30s")
     assert "sleep 4321" in cluster.kubectl("exec", "shared", "-c", "main", "--", "ps")
+
+
+def test_a_readiness_gate_is_opened_and_closed_by_others(cluster: Cluster) -> None:
+    cluster.apply(pod("gated", readinessGates=[{"conditionType": "example.com/load-balanced"}]))
+    cluster.kubectl("wait", "--for=condition=ContainersReady", "pod/gated", "--timeout=30s")
+    ready = next(c for c in cluster.json("get", "pod", "gated")["status"]["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "ReadinessGatesNotReady")
+    for status in ("True", "False"):
+        patch = f'{{"status":{{"conditions":[{{"type":"example.com/load-balanced","status":"{status}"}}]}}}}'
+        cluster.kubectl("patch", "pod", "gated", "--subresource=status", "--type=strategic", "-p", patch)
+        cluster.kubectl("wait", f"--for=condition=Ready={status}", "pod/gated", "--timeout=30s")
+    assert "0/1" in cluster.kubectl("get", "pod", "gated", "-o", "wide").splitlines()[1].split()[-1]

@@ -44,9 +44,13 @@ def test_a_node_without_pods_is_still_synced() -> None:
     assert assignments.plan(1, held(), Sent())[0] == [m.Sync(1, ())]
 
 
+GATED = {"readinessGates": [{"conditionType": "example.com/ok"}]}
+GATE = {"conditions": [{"type": "example.com/ok", "status": "True"}]}
 CHANGES = {
     "its status changed: nothing": (pod(), pod(revision=6, status={"phase": "Running"}), []),
     "who owns its fields changed: nothing": (pod(), pod(revision=6, metadata={"managedFields": [{"manager": "dispatch"}]}), []),
+    "a condition that none of its gates names: nothing": (pod(), pod(revision=6, status=GATE), []),
+    "a readiness gate opened: Assign": (pod(spec=GATED), pod(revision=6, spec=GATED, status=GATE), ["Assign"]),
     "its revision alone changed: nothing": (pod(), pod(revision=9), []),
     "it is being deleted: Assign": (pod(), pod(revision=6, metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}), ["Assign"]),
     "its labels changed: Assign": (pod(), pod(revision=6, metadata={"labels": {"a": "b"}}), ["Assign"]),
