@@ -51,6 +51,7 @@ class Holdings:
             last_words=parts.last_words,
             cgroups=parts.cgroups,
             prefer_local_images=parts.settings.prefer_local_images,
+            use_host_ports=parts.network.use_host_ports,
         )
 
     def adopt(self, group: tasks.TaskGroup) -> None:

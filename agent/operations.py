@@ -16,6 +16,7 @@ from agent.cgroups import PodCgroups
 from agent.last_words import LastWords
 from agent.lifecycle import learn, life
 from agent.lifecycle.life import Action, Host, Note, Outcome
+from agent.network.host_ports import HostPort
 from agent.probes.contract import Answer, Checks
 from agent.runtime.contract import ObservedSandbox, Runtime, RuntimeFault
 from agent.volumes.contract import Volumes
@@ -61,6 +62,7 @@ class Tools(msgspec.Struct, frozen=True):
     last_words: LastWords | None = None
     cgroups: PodCgroups | None = None
     prefer_local_images: bool = False
+    use_host_ports: Callable[[str, tuple[HostPort, ...]], None] = lambda uid, ports: None
 
 
 LEAST_GRACE_S = 2.0

@@ -23,6 +23,7 @@ from agent.lifecycle.life import Action, Moment, Note, PodLife, Step, Waiting, r
 from agent.lifecycle.scene import Scene
 from agent.lifecycle.step import end_orphan, step
 from agent.logs import Look
+from agent.network import host_ports
 from agent.operations import Operations, Tools
 from agent.probes.contract import Result
 from agent.probes.prober import Prober
@@ -179,6 +180,7 @@ class Worker:
             if self._reported != report:
                 self._reported = report
                 self._tools.sink.status(self.uid, *report)
+        self._tools.use_host_ports(self.uid, host_ports.of(assignment.pod, scene.sandbox.ip if scene.sandbox is not None else ""))
         if self._prober is not None:
             self._prober.want(probing.targets(scene, ending=status.ending(scene)))
 
@@ -203,6 +205,7 @@ class Worker:
 
     async def _end(self) -> None:
         assignment = self.assignment
+        self._tools.use_host_ports(self.uid, ())
         if assignment is not None and self._tools.logs is not None:
             about = assignment.pod.metadata
             self._tools.logs.discard_pod(namespace=about.namespace, name=about.name, uid=self.uid)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from agent.lifecycle import volumes
 from agent.lifecycle.life import Note
+from agent.network import host_ports
 
 POD_FIELDS = ("resourceClaims", "runtimeClassName", "imagePullSecrets")
 CONTAINER_FIELDS = ("volumeDevices",)
@@ -52,8 +53,8 @@ def _container_fields(container: Mapping) -> Iterator[str]:
     for mount in _list(container.get("volumeMounts")):
         if mount.get("recursiveReadOnly") == "Enabled":
             yield f"volumeMounts{{{mount.get('name', '')}}}.recursiveReadOnly"
-    if any(port.get("hostPort") for port in _list(container.get("ports"))):
-        yield "ports[*].hostPort"
+    if any(port.get("hostPort") and not host_ports.supported(str(port.get("hostIP") or "")) for port in _list(container.get("ports"))):
+        yield "ports[*].hostIP"
 
 
 def notes(document: Mapping) -> tuple[Note, ...]:

@@ -2,7 +2,7 @@
 
 Owns the one file `00-steersman.conflist` (first in name, since containerd takes the first) and writes it atomically when the pod
 CIDR becomes known; containerd notices by itself. Masquerading is not the bridge plugin's, which needs iptables, but `masquerade.py`'s.
-Ports of the host are not mapped: the plugin for it needs iptables even to remove a pod that has none.
+Ports of the host are `host_ports.py`'s: the plugin for them needs iptables, too.
 """
 
 from __future__ import annotations

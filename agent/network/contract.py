@@ -1,4 +1,4 @@
-"""The host's network, as the agent wishes it: this node's pod CIDR, and the ways to the other nodes' pods.
+"""The host's network, as the agent wishes it: this node's pod CIDR, the ways to the other nodes' pods, ports of the host that lead to pods.
 
 The wishes are plain calls that keep the newest; `run` makes them true, again after each failure, until cancelled.
 Implementations: `host.py` (CNI configuration and kernel routes), `NoNetwork` here (hollow hosts, whose pods have an address and
@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from agent.network.host_ports import HostPort
 from common.wire.messages import Peer
 
 
@@ -23,6 +24,9 @@ class Network(Protocol):
 
     def use_peers(self, peers: tuple[Peer, ...]) -> None:
         """All other nodes. Idempotent; what is not named loses its route."""
+
+    def use_host_ports(self, uid: str, ports: tuple[HostPort, ...]) -> None:
+        """Those of that pod; () takes them away. Idempotent."""
 
     async def run(self) -> None:
         """Never ends by itself."""
@@ -41,6 +45,9 @@ class NoNetwork:
 
     def use_peers(self, peers: tuple[Peer, ...]) -> None:
         """There are no routes to make."""
+
+    def use_host_ports(self, uid: str, ports: tuple[HostPort, ...]) -> None:
+        """No container listens."""
 
     async def run(self) -> None:
         await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""The network of a real host: CNI configuration, routes to other nodes' pods, masquerading, forwarding.
+"""The network of a real host: CNI configuration, routes to other nodes' pods, masquerading, forwarding, ports of the host.
 
 Keeps the newest wish and makes it true with `ip` and `nft`, in this process' network namespace; again after RETRY_S when something
 failed, and once in RESYNC_S because others may have flushed it. A host without nft has pods that reach one another but not the world.
@@ -10,7 +10,8 @@ import asyncio
 import logging
 from pathlib import Path
 
-from agent.network import cni, masquerade, routes
+from agent.network import cni, host_ports, masquerade, routes
+from agent.network.host_ports import HostPort
 from agent.settings import Settings
 from common.errors import NotNow, Unavailable
 from common.wire.messages import Peer
@@ -21,6 +22,7 @@ COMMAND_S = 10.0
 RETRY_S = 5.0
 RESYNC_S = 300.0
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+LOCALNET = "/proc/sys/net/ipv4/conf/{}/route_localnet"
 
 
 class HostNetwork:
@@ -32,6 +34,9 @@ class HostNetwork:
         self._settings = settings
         self._pod_cidr = ""
         self._peers: tuple[Peer, ...] = ()
+        self._ports: dict[str, tuple[HostPort, ...]] = {}
+        self._ports_made = False
+        """Whether the table may be there: without any such port there is none."""
         self._changed = asyncio.Event()
 
     def use_pod_cidr(self, pod_cidr: str) -> None:
@@ -44,6 +49,14 @@ class HostNetwork:
         if peers != self._peers:
             self._peers = peers
             self._changed.set()
+
+    def use_host_ports(self, uid: str, ports: tuple[HostPort, ...]) -> None:
+        if ports == self._ports.get(uid, ()):
+            return
+        self._ports.pop(uid, None)
+        if ports:
+            self._ports[uid] = ports
+        self._changed.set()
 
     async def run(self) -> None:
         while True:
@@ -74,6 +87,7 @@ class HostNetwork:
             FORWARD.write_text("1")
         await self._apply_routes()
         await self._apply_masquerade()
+        await self._apply_host_ports()
 
     async def _apply_routes(self) -> None:
         want, refused = routes.wanted(self._peers, own_cidr=self._pod_cidr)
@@ -92,6 +106,20 @@ class HostNetwork:
             await command("nft", "-f", "-", text=text)
         except FileNotFoundError:
             log.warning("masquerade-left-out why=nft is not installed")
+
+    async def _apply_host_ports(self) -> None:
+        if not self._ports and not self._ports_made:
+            return
+        bridge = self._settings.bridge
+        ports = [port for each in self._ports.values() for port in each]
+        localnet = Path(LOCALNET.format(bridge))
+        if ports and localnet.exists() and localnet.read_text().strip() != "1":
+            localnet.write_text("1")
+        try:
+            await command("nft", "-f", "-", text=host_ports.rules(ports, self._pod_cidr, bridge=bridge))
+        except FileNotFoundError:
+            log.warning("host-ports-left-out why=nft is not installed")
+        self._ports_made = True
 
 
 async def command(*argv: str, text: str = "") -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from agent.network import cni, masquerade, routes
+from agent.network import cni, host_ports, masquerade, routes
+from agent.network.host_ports import HostPort
+from common.objects.pod import Pod
 from common.wire.messages import Peer
+from tests.agent import pods
 
 
 def test_the_cni_configuration_is_written_once(tmp_path: Path) -> None:
@@ -69,3 +73,31 @@ def test_only_what_leaves_the_cluster_is_masqueraded() -> None:
     assert "table ip steersman_steer_0" in text
     assert "elements = { 10.0.1.0/24, 10.0.2.0/24 }" in text
     assert 'ip saddr 10.0.1.0/24 ip daddr != @pods oifname != "steer-0" masquerade' in text
+
+
+def with_ports(*ports: dict, **spec: object) -> Pod:
+    return msgspec.convert(pods.document(containers=[pods.container("app", ports=list(ports))], **spec), Pod)
+
+
+def test_a_pods_host_ports_lead_to_its_address() -> None:
+    pod = with_ports(
+        {"containerPort": 80, "hostPort": 8080}, {"containerPort": 53, "hostPort": 53, "protocol": "UDP", "hostIP": "192.0.2.7"},
+        {"containerPort": 9000}, {"containerPort": 81, "hostPort": 8081, "hostIP": "0.0.0.0"},
+    )  # fmt: skip
+    assert host_ports.of(pod, "10.0.1.4") == (
+        HostPort("tcp", 8080, "", "10.0.1.4", 80), HostPort("tcp", 8081, "", "10.0.1.4", 81), HostPort("udp", 53, "192.0.2.7", "10.0.1.4", 53),
+    )  # fmt: skip
+    assert host_ports.of(pod, "") == ()
+    assert host_ports.of(with_ports({"containerPort": 80, "hostPort": 80}, hostNetwork=True), "10.0.1.4") == ()
+
+
+def test_a_port_of_one_address_comes_before_those_of_all() -> None:
+    text = host_ports.rules([HostPort("tcp", 80, "", "10.0.1.4", 80), HostPort("tcp", 80, "192.0.2.7", "10.0.1.5", 8080)], "10.0.1.0/24", bridge="steer-0")
+    assert "table ip steersman_steer_0_ports" in text
+    lines = [line.strip() for line in text.splitlines() if "dnat to" in line]
+    assert lines == ["ip daddr 192.0.2.7 tcp dport 80 dnat to 10.0.1.5:8080", "tcp dport 80 dnat to 10.0.1.4:80"]
+
+
+@pytest.mark.parametrize("port", [HostPort("tcp; drop", 80, "", "10.0.1.4", 80), HostPort("tcp", 80, "x", "10.0.1.4", 80), HostPort("udp", 1, "", "::1", 1)])
+def test_what_is_no_address_or_protocol_is_never_pasted(port: HostPort) -> None:
+    assert "dnat" not in host_ports.rules([port], "10.0.1.0/24", bridge="b").replace("ct status dnat", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.e2e.cluster import Cluster
@@ -84,3 +86,29 @@ def test_a_readiness_gate_is_opened_and_closed_by_others(cluster: Cluster) -> No
         cluster.kubectl("patch", "pod", "gated", "--subresource=status", "--type=strategic", "-p", patch)
         cluster.kubectl("wait", f"--for=condition=Ready={status}", "pod/gated", "--timeout=30s")
     assert "0/1" in cluster.kubectl("get", "pod", "gated", "-o", "wide").splitlines()[1].split()[-1]
+
+
+REACHED = "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 2); print(s.recv(100).decode())"
+
+
+@pytest.mark.real
+@pytest.mark.also("docker")
+def test_a_port_of_the_host_leads_to_the_pod_until_it_goes(cluster: Cluster) -> None:
+    document = pod("listener", nodeName="host-1")
+    document["spec"]["containers"][0] |= {
+        "command": ["sh", "-c", "nc -ll -p 80 -e hostname"], "ports": [{"containerPort": 80, "hostPort": 28080}],
+    }  # fmt: skip
+    cluster.apply(document)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/listener", "--timeout=30s")
+    address = cluster.json("get", "pod", "listener")["status"]["hostIP"]
+
+    def reached(host: str, to: str) -> str:
+        return cluster.lab.run(host, [sys.executable, "-c", REACHED, to, "28080"]).stdout.strip()
+
+    cluster.until(lambda: reached("host-2", address) == "listener", "the port to answer from another host")
+    assert reached("host-1", address) == "listener"
+    assert reached("host-1", "127.0.0.1") == "listener"
+    assert cluster.kubectl("exec", "listener", "--", "nc", "-w", "2", address, "28080").strip() == "listener"
+    cluster.kubectl("delete", "pod", "listener", "--now")
+    cluster.until(lambda: "28080" not in cluster.lab.run("host-1", ["nft", "list", "ruleset"]).stdout, "the rule to go")
+    assert reached("host-2", address) == ""
