@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from agent.lifecycle import names, security, volumes
+from agent.lifecycle import environment, names, security, volumes
 from agent.lifecycle.environment import expand
 from agent.lifecycle.life import Host
 from agent.runtime import contract
@@ -35,7 +35,25 @@ def last_words(volume_root: str, pod: pods.Pod, container: str, attempt: int) ->
     return f"{volume_root}/{pod.metadata.uid}/containers/{container}/{attempt}"
 
 
-def sandbox(pod: pods.Pod, attempt: int, host: Host) -> contract.SandboxSpec:
+def runtime_class(pod: pods.Pod) -> environment.Key | None:
+    """The RuntimeClass that it names, as it is known among the configs."""
+    return ("RuntimeClass", "", pod.spec.runtime_class_name) if pod.spec.runtime_class_name else None
+
+
+def handler(pod: pods.Pod, host: Host) -> str | None:
+    """What the runtime calls that class; "" without one. None: it is not known (yet). Raises LookupError: there is none of that name."""
+    key = runtime_class(pod)
+    if key is None:
+        return ""
+    if key not in host.configs:
+        return None
+    found = host.configs[key]
+    if found is None:
+        raise LookupError(f'failed to get sandbox runtime: runtimeclass.node.k8s.io "{key[2]}" not found')
+    return str(found.get("handler", ""))
+
+
+def sandbox(pod: pods.Pod, attempt: int, host: Host, *, handler: str = "") -> contract.SandboxSpec:
     meta = pod.metadata
     return contract.SandboxSpec(
         namespace=meta.namespace,
@@ -51,6 +69,7 @@ def sandbox(pod: pods.Pod, attempt: int, host: Host) -> contract.SandboxSpec:
         host_ipc=pod.spec.host_ipc,
         share_processes=pod.spec.share_process_namespace,
         sysctls=security.sysctls(pod),
+        handler=handler,
         labels=dict(meta.labels),
         annotations=dict(meta.annotations),
     )

@@ -174,8 +174,15 @@ def _make_sandbox(scene: Scene) -> Step:
             return Step(memory, life.StopSandbox(sandbox.id))
     if scene.now.mono < memory.retry_at:
         return Step(memory, Wait(memory.retry_at))
+    try:
+        handler = specs.handler(scene.pod, scene.host)
+    except LookupError as error:
+        note = Note("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+        return Step(replace(memory, sandbox_error=str(error)), None, () if memory.sandbox_error == str(error) else (note,))
+    if handler is None:
+        return Step(memory, None)
     attempt = max((s.attempt for s in scene.observed), default=-1) + 1
-    return Step(memory, life.CreateSandbox(specs.sandbox(scene.pod, attempt, scene.host)))
+    return Step(memory, life.CreateSandbox(specs.sandbox(scene.pod, attempt, scene.host, handler=handler)))
 
 
 def _advance_containers(scene: Scene) -> Step:

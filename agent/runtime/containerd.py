@@ -254,7 +254,7 @@ class ContainerdRuntime:
     async def create_sandbox(self, spec: SandboxSpec) -> str:
         spec = msgspec.structs.replace(spec, annotations={**spec.annotations, **labels.notes(spec)})
         Path(spec.log_directory).mkdir(mode=0o755, parents=True, exist_ok=True)
-        request = cri.RunPodSandboxRequest(config=convert.sandbox_config(spec, self._cluster))
+        request = cri.RunPodSandboxRequest(config=convert.sandbox_config(spec, self._cluster), runtime_handler=spec.handler)
         try:
             response = await call(
                 self._runtime.RunPodSandbox, request, timeout_s=OPERATION_S, kind="CreatePodSandboxError"

@@ -46,6 +46,8 @@ class Dns(msgspec.Struct, frozen=True):
 
 
 class SandboxSpec(msgspec.Struct, frozen=True):
+    """handler: which of the runtime's own runtimes runs the pod; "" is its usual one."""
+
     namespace: str
     name: str
     uid: str
@@ -58,6 +60,7 @@ class SandboxSpec(msgspec.Struct, frozen=True):
     host_ipc: bool = False
     share_processes: bool = False
     sysctls: dict[str, str] = {}
+    handler: str = ""
     dns: Dns | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}

@@ -72,6 +72,7 @@ def sandbox_config(spec: SandboxSpec, *, cluster: str, image: str) -> Document:
             "LogConfig": NO_LOGS,
             "RestartPolicy": {"Name": "no"},
             **({"CgroupParent": spec.cgroup_parent} if spec.cgroup_parent else {}),
+            **({"Runtime": spec.handler} if spec.handler else {}),
             **({"UTSMode": "host"} if spec.host_network else {}),
             **({"PidMode": "host"} if spec.host_pid else {}),
             **({"Sysctls": spec.sysctls} if spec.sysctls else {}),
@@ -132,6 +133,8 @@ def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, 
         config |= {"Memory": resources.memory_bytes, "MemorySwap": resources.memory_bytes}
     if sandbox.cgroup_parent:
         config["CgroupParent"] = sandbox.cgroup_parent
+    if sandbox.handler:
+        config["Runtime"] = sandbox.handler
     if sandbox.host_network:
         config["UTSMode"] = "host"
     if sandbox.host_pid or sandbox.share_processes:

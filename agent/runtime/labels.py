@@ -29,6 +29,7 @@ HOST_NETWORK = "steersman.io/host-network"
 HOST_PID = "steersman.io/host-pid"
 HOST_IPC = "steersman.io/host-ipc"
 SHARE_PROCESSES = "steersman.io/share-processes"
+HANDLER = "steersman.io/runtime-handler"
 HOSTNAME = "steersman.io/hostname"
 """On our sandboxes: what the runtime does not give back and a restarted agent needs."""
 
@@ -44,6 +45,7 @@ def notes(spec: SandboxSpec) -> dict[str, str]:
         LOG_DIRECTORY: spec.log_directory,
         CGROUP_PARENT: spec.cgroup_parent,
         HOSTNAME: spec.hostname,
+        HANDLER: spec.handler,
         HOST_NETWORK: _flag(spec.host_network),
         HOST_PID: _flag(spec.host_pid),
         HOST_IPC: _flag(spec.host_ipc),
@@ -59,6 +61,7 @@ def recall(told: Mapping[str, str], *, namespace: str, name: str, uid: str, atte
         uid=uid,
         attempt=attempt,
         hostname=told.get(HOSTNAME, ""),
+        handler=told.get(HANDLER, ""),
         log_directory=told.get(LOG_DIRECTORY, ""),
         cgroup_parent=told.get(CGROUP_PARENT, ""),
         host_network=told.get(HOST_NETWORK) == _flag(True),

@@ -1,4 +1,4 @@
-"""Namespace, Event and PriorityClass, as the controllers, the event recorder and admission read them."""
+"""Namespace, Event, PriorityClass and RuntimeClass, as the controllers, the event recorder and admission read them."""
 
 from __future__ import annotations
 
@@ -36,3 +36,23 @@ class PriorityClass(meta.View):
     value: int = 0
     global_default: bool = False
     preemption_policy: str = "PreemptLowerPriority"
+
+
+class RuntimeScheduling(meta.View):
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[dict, ...] = ()
+
+
+class RuntimeOverhead(meta.View):
+    """Quantities as text."""
+
+    pod_fixed: dict[str, str | int | float] = {}
+
+
+class RuntimeClass(meta.View):
+    """handler: what a node's container runtime calls it. overhead: what each of its pods needs beside its containers."""
+
+    metadata: meta.Meta
+    handler: str = ""
+    overhead: RuntimeOverhead | None = None
+    scheduling: RuntimeScheduling | None = None

@@ -116,6 +116,7 @@ class PodSpec(meta.View):
     topology_spread_constraints: tuple[dict, ...] = ()
     security_context: dict | None = None
     readiness_gates: tuple[dict, ...] = ()
+    runtime_class_name: str = ""
 
 
 def container_of(spec: PodSpec, name: str) -> Container | None:

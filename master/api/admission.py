@@ -1,9 +1,9 @@
 """Admission: what the cluster, rather than the kind, has to say about a new or a deleted object.
 
-Kubernetes' names: NamespaceLifecycle (nothing new where a namespace is missing or going; the system's own stay), ServiceAccount
-(a pod that names none gets `default`; one that names a missing one is refused; the account's token is
-mounted), Priority (a class's name becomes its number),
-DefaultTolerationSeconds (how long a pod outlives the silence of its node).
+Kubernetes' names: NamespaceLifecycle (nothing new where a namespace is missing or going; the system's own stay), ServiceAccount (a pod
+that names none gets `default`; one that names a missing one is refused; the account's token is mounted), Priority (a class's name
+becomes its number), RuntimeClass (a class's overhead, node selector and tolerations become the pod's), DefaultTolerationSeconds (how
+long a pod outlives the silence of its node).
 
 Reads the present namespace through views and changes only the new document, which its caller owns. The write itself is
 guarded with the namespace's revision, so that nothing is created behind the back of a namespace that is being emptied.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from common.clock import rfc3339
 from common.errors import FieldCause, NotFound
-from common.objects import access, cluster, node
+from common.objects import access, cluster, node, quantity
 from master.api import faults
 from master.api.contract import Actor, Document, Ref, Views
 from master.api.registry import BY_KEY, Resource
@@ -22,6 +22,7 @@ from master.store.contract import Guard
 PROTECTED = ("default", "kube-system", "kube-public", "kube-node-lease")
 NAMESPACES, PODS = BY_KEY["namespaces"], BY_KEY["pods"]
 DEFAULT_ACCOUNT = "default"
+RUNTIME_CLASSES = "runtimeclasses.node.k8s.io"
 PRIORITIES = "priorityclasses.scheduling.k8s.io"
 UNASKED = {"priority": 0, "PreemptionPolicy": "PreemptLowerPriority"}
 """What a pod that says nothing has."""
@@ -105,6 +106,39 @@ def _usual_priority(views: Views) -> cluster.PriorityClass | None:
     """The class of pods that name none; of several the lowest."""
     usual = [each for each in views.list(cluster.PriorityClass, PRIORITIES) if each.global_default]
     return min(usual, key=lambda each: each.value, default=None)
+
+
+def admit_runtime_class(views: Views, pod: Document) -> None:
+    """In place, on a new and defaulted pod. Raises Forbidden for a class that does not exist, and for what contradicts it."""
+    spec, pod_name = pod["spec"], pod["metadata"].get("name", "")
+    name = spec.get("runtimeClassName") or ""
+    found = views.get(cluster.RuntimeClass, Ref(RUNTIME_CLASSES, name)) if name else None
+    if name and found is None:
+        raise faults.forbidden(PODS, pod_name, f'pod rejected: RuntimeClass "{name}" not found')
+    overhead = dict(found.overhead.pod_fixed) if found is not None and found.overhead is not None else {}
+    given = spec.get("overhead") or {}
+    if given and not overhead:
+        raise faults.forbidden(PODS, pod_name, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
+    if given and _amounts(given) != _amounts(overhead):
+        raise faults.forbidden(PODS, pod_name, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
+    if overhead:
+        spec["overhead"] = overhead
+    if found is None or found.scheduling is None:
+        return
+    standing = spec.get("nodeSelector") or {}
+    for key, value in found.scheduling.node_selector.items():
+        if standing.get(key, value) != value:
+            where = f"runtimeClass.scheduling.nodeSelector[{key}] = {value}; pod.spec.nodeSelector[{key}] = {standing[key]}"
+            raise faults.forbidden(PODS, pod_name, f"pod rejected: conflict: {where}")
+    if found.scheduling.node_selector:
+        spec["nodeSelector"] = {**standing, **found.scheduling.node_selector}
+    lacking = [each for each in found.scheduling.tolerations if each not in (spec.get("tolerations") or ())]
+    if lacking:
+        spec["tolerations"] = [*(spec.get("tolerations") or ()), *lacking]
+
+
+def _amounts(overhead: Document) -> dict[str, int]:
+    return {name: quantity.of(name, amount) for name, amount in overhead.items()}
 
 
 def admit_request(request: Document, actor: Actor) -> None:

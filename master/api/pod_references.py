@@ -1,4 +1,4 @@
-"""What a pod names: ConfigMaps, Secrets and claims. Pure.
+"""What a pod names: ConfigMaps, Secrets, its runtime class, and claims. Pure.
 
 Two ask: dispatch, which sends a node the ConfigMaps and Secrets of its pods and no others, and the node authorizer, which lets a node read
 those that its pods name and no others. So there is one answer.
@@ -13,7 +13,10 @@ import msgspec
 from common.objects import meta
 from common.objects import pod as pods
 
-RESOURCES = {"ConfigMap": "configmaps", "Secret": "secrets", "PersistentVolumeClaim": "persistentvolumeclaims"}
+RESOURCES = {
+    "ConfigMap": "configmaps", "Secret": "secrets", "PersistentVolumeClaim": "persistentvolumeclaims",
+    "RuntimeClass": "runtimeclasses.node.k8s.io",
+}  # fmt: skip
 
 
 class ConfigRef(msgspec.Struct, frozen=True, order=True):
@@ -34,9 +37,12 @@ class NamingPod(meta.View):
 
 
 def configs_named(pod: NamingPod) -> tuple[ConfigRef, ...]:
-    """Every ConfigMap and Secret that the pod's environment, volumes and image pulls name, in order."""
+    """Every ConfigMap and Secret that the pod's environment, volumes and image pulls name, and its RuntimeClass, in order."""
     namespace = pod.metadata.namespace
-    return tuple(sorted({ConfigRef(kind, namespace, name): None for kind, name in _configs(pod)}))
+    found = {ConfigRef(kind, namespace, name): None for kind, name in _configs(pod)}
+    if pod.spec.runtime_class_name:
+        found[ConfigRef("RuntimeClass", "", pod.spec.runtime_class_name)] = None
+    return tuple(sorted(found))
 
 
 def claims_named(pod: NamingPod) -> frozenset[str]:

@@ -130,6 +130,7 @@ class Writer:
             resource.default(new)
         if resource.key == "pods":
             admission.admit_priority(self._views, new)
+            admission.admit_runtime_class(self._views, new)
             admission.admit_pod(new, now=self._clock.now(), toleration_s=self._settings.toleration_s)
             suffix = rng.suffix(admission.SUFFIX_LENGTH) if self._settings.mount_tokens else ""
             admission.admit_account(self._views, new, suffix=suffix)

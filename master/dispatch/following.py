@@ -17,6 +17,7 @@ import msgspec
 from common.aio.tasks import TaskGroup, supervise
 from common.clock import Clock
 from common.errors import Expired
+from master.api import pod_references
 from master.api.contract import Actor, Door, EventType, Ref, Role, Stored
 from master.dispatch import tokens
 from master.dispatch.assignments import ConfigRef
@@ -27,7 +28,8 @@ from master.dispatch.liveness import Liveness
 log = logging.getLogger(__name__)
 
 READER = Actor("system:dispatch", Role.DISPATCH)
-WATCHED = ("nodes", "secrets", "configmaps", "pods")
+RUNTIME_CLASSES = pod_references.RESOURCES["RuntimeClass"]
+WATCHED = ("nodes", "secrets", "configmaps", RUNTIME_CLASSES, "pods")
 
 Take = Callable[[str, Stored | None], None]
 Keys = Callable[[], Iterable[str]]
@@ -55,6 +57,7 @@ class Following:
             "nodes": (self.take_node, lambda: [Ref("nodes", name).key for name in index.node_names()]),
             "secrets": (self._take_secret, lambda: [tokens.ref(identifier).key for identifier in ring.token_ids()]),
             "configmaps": (partial(self._take_config, "ConfigMap"), lambda: ()),
+            RUNTIME_CLASSES: (partial(self._take_config, "RuntimeClass"), lambda: ()),
             "pods": (self._take_pod, index.pod_keys),
         }
 

@@ -129,6 +129,27 @@ def test_the_sandbox_gets_the_pods_names_and_folders() -> None:
     assert (spec.log_directory, spec.cgroup_parent, spec.hostname) == ("/logs/default_web_uid-web", "/pods/poduid-web", "web")
 
 
+CLASSES = {
+    "it is known": ({("RuntimeClass", "", "safe"): {"handler": "runsc"}}, "runsc", ""),
+    "it has not arrived": ({}, None, ""),
+    "there is none": (
+        {("RuntimeClass", "", "safe"): None}, None,
+        'Failed to create pod sandbox: failed to get sandbox runtime: runtimeclass.node.k8s.io "safe" not found',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("configs", "handler", "words"), CLASSES.values(), ids=CLASSES.keys())
+def test_a_runtime_class_names_the_handler(configs: dict, handler: str | None, words: str) -> None:
+    pod = pods.view(pods.document(runtimeClassName="safe"))
+    forward = step(pod, PodLife(live=True), [], now=NOW, host=msgspec.structs.replace(HOST, configs=configs))
+    assert (forward.action.spec.handler if isinstance(forward.action, life.CreateSandbox) else None) == handler
+    assert [note.message for note in forward.notes] == ([words] if words else [])
+    if words:
+        again = step(pod, forward.life, [], now=NOW, host=msgspec.structs.replace(HOST, configs=configs))
+        assert again.notes == ()
+
+
 # Status.
 
 
@@ -294,9 +315,9 @@ def test_quality_of_service_and_oom_score(resources: dict, quality: str, score: 
 
 def test_unsupported_fields_are_named() -> None:
     made = pods.document(
-        runtimeClassName="gvisor",
+        resourceClaims=[{"name": "gpu"}],
         volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "x"}}, {"name": "kube-api-access-x", "projected": {}}],
         containers=[pods.container("app", securityContext={"appArmorProfile": {"type": "Localhost"}})],
     )
     assert unsupported.blocking(made) == ["spec.volumes[data].persistentVolumeClaim"]
-    assert unsupported.fields(made) == ["spec.runtimeClassName", "spec.containers{app}.securityContext.appArmorProfile"]
+    assert unsupported.fields(made) == ["spec.resourceClaims", "spec.containers{app}.securityContext.appArmorProfile"]

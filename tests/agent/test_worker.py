@@ -436,11 +436,11 @@ def test_a_container_that_cannot_be_created_does_not_hold_up_its_neighbour() -> 
 
 def test_what_the_agent_cannot_honour_is_told() -> None:
     async def test(bench: Bench) -> None:
-        made = pods.document(containers=[pods.container("app", securityContext={"seLinuxOptions": {"level": "s0"}})], runtimeClassName="x")
+        made = pods.document(containers=[pods.container("app", securityContext={"seLinuxOptions": {"level": "s0"}})], resourceClaims=[{"name": "gpu"}])
         bench.begin(made)
         await until(bench.news.ready)
         told = [note.message for _, note in bench.news.notes if note.reason == "UnsupportedFeature"]
-        assert told == ["These fields have no effect on this node: spec.runtimeClassName, spec.containers{app}.securityContext.seLinuxOptions"]
+        assert told == ["These fields have no effect on this node: spec.resourceClaims, spec.containers{app}.securityContext.seLinuxOptions"]
 
     on_a_bench(test)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -112,3 +113,20 @@ def test_a_port_of_the_host_leads_to_the_pod_until_it_goes(cluster: Cluster) -> 
     cluster.kubectl("delete", "pod", "listener", "--now")
     cluster.until(lambda: "28080" not in cluster.lab.run("host-1", ["nft", "list", "ruleset"]).stdout, "the rule to go")
     assert reached("host-2", address) == ""
+
+
+@pytest.mark.real
+@pytest.mark.also("docker")
+def test_a_runtime_class_chooses_what_runs_the_pod(cluster: Cluster) -> None:
+    """Each runtime has a handler that is called runc."""
+    usual, missing = f"usual-{cluster.namespace}", f"missing-{cluster.namespace}"
+    for name, handler in ((usual, "runc"), (missing, "no-such-handler")):
+        document = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}, "handler": handler}
+        cluster.kubectl("create", "-f", "-", stdin=json.dumps(document))
+    cluster.apply(pod("usual", runtimeClassName=usual), pod("missing", runtimeClassName=missing))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/usual", "--timeout=30s")
+    cluster.until(lambda: "FailedCreatePodSandBox" in cluster.kubectl("events", "--for", "pod/missing"), "the runtime's refusal")
+    assert "no-such-handler" in cluster.kubectl("events", "--for", "pod/missing")
+    refused = cluster.kubectl("create", "-f", "-", stdin=json.dumps(pod("none", runtimeClassName="none")), check=False)
+    assert 'pods "none" is forbidden: pod rejected: RuntimeClass "none" not found' in refused
+    cluster.kubectl("delete", "runtimeclass", usual, missing)

@@ -163,7 +163,10 @@ PEOPLE: tuple[Default, ...] = (
 
 _BESIDES: dict[Role, tuple[Document, ...]] = {
     Role.SCHEDULER: (on(READ, "", "nodes pods"),),
-    Role.DISPATCH: (on(READ, "", "configmaps nodes pods secrets"), on("get create patch", "coordination.k8s.io", "leases")),
+    Role.DISPATCH: (
+        on(READ, "", "configmaps nodes pods secrets"), on(READ, "node.k8s.io", "runtimeclasses"),
+        on("get create patch", "coordination.k8s.io", "leases"),
+    ),
     Role.CLUSTER_ROLE_AGGREGATION: (on("escalate", GROUP, "clusterroles"),),
 }
 """What a part does besides writing objects by paths: it reads for itself, or holds a verb that no path shows."""

@@ -92,3 +92,41 @@ def test_whether_a_token_is_mounted(account: dict, spec: dict, mounted: bool) ->
         assert bool(made.get("volumes")) == mounted == bool(made["containers"][0].get("volumeMounts"))
 
     scenario(main, TOKENS)()
+
+
+RUNTIME_CLASSES = "runtimeclasses.node.k8s.io"
+CLASS = {
+    "apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "safe"}, "handler": "runsc",
+    "overhead": {"podFixed": {"memory": "120Mi"}},
+    "scheduling": {"nodeSelector": {"sandbox": "yes"}, "tolerations": [{"key": "sandbox", "operator": "Exists"}]},
+}  # fmt: skip
+
+
+def test_a_runtime_class_gives_the_pod_its_overhead_and_its_nodes() -> None:
+    async def main(here: Doorway) -> None:
+        await here.door.create(ADMIN, RUNTIME_CLASSES, "", CLASS)
+        ref = await here.pod("web", spec={"runtimeClassName": "safe", "nodeSelector": {"disk": "ssd"}})
+        made = here.door.get(ADMIN, ref).document()
+        assert made["spec"]["overhead"] == {"memory": "120Mi"}
+        assert made["spec"]["nodeSelector"] == {"disk": "ssd", "sandbox": "yes"}
+        assert made["spec"]["tolerations"][0] == {"key": "sandbox", "operator": "Exists"}
+
+    scenario(main)()
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        pytest.param({"runtimeClassName": "nope"}, 'pod rejected: RuntimeClass "nope" not found', id="a class that is not there"),
+        pytest.param({"overhead": {"memory": "1Mi"}}, "Pod Overhead set without corresponding RuntimeClass", id="an overhead of its own"),
+        pytest.param({"runtimeClassName": "safe", "overhead": {"memory": "1Mi"}}, "Pod's Overhead doesn't match", id="another overhead"),
+        pytest.param({"runtimeClassName": "safe", "nodeSelector": {"sandbox": "no"}}, "pod rejected: conflict: runtimeClass.scheduling", id="other nodes"),
+    ],
+)  # fmt: skip
+def test_a_pod_may_not_contradict_its_runtime_class(spec: dict, message: str) -> None:
+    async def main(here: Doorway) -> None:
+        await here.door.create(ADMIN, RUNTIME_CLASSES, "", CLASS)
+        with pytest.raises(Forbidden, match=message):
+            await here.pod("web", spec=spec)
+
+    scenario(main)()
