@@ -89,6 +89,9 @@ def main() -> None:
 @click.option("--cni-config-dir", help=f"Folder of the network configuration; empty writes none.  [default: {D.cni_config_dir}]")
 @click.option("--bridge", help=f"The link that pods hang on.  [default: {D.bridge}]")
 @click.option("--mtu", type=int, help="Of the pods' links.  [default: the kernel's]")
+@click.option("--eviction-hard", metavar="SIGNAL<QUANTITY,...", help="When pods are evicted for the host's sake.")
+@click.option("--eviction-pressure-transition-s", type=float, metavar="SECONDS",
+              help=f"How long a pressure is told at the least.  [default: {D.eviction_pressure_transition_s:g}]")
 @click.option("--prefer-local-images/--no-prefer-local-images", default=None, help="Pull only what is not here, whatever the policy.")
 @click.option("--log-level", type=LEVELS, help=f"How much to log, to standard error.  [default: {D.log_level}]")
 def run(*, config: Path | None, **options: Any) -> None:

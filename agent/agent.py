@@ -25,6 +25,7 @@ from agent.lifecycle.life import Host
 from agent.link_streams import Stream
 from agent.node_report import NodeReport
 from agent.parts import Parts
+from agent.pressure import Pressure
 from agent.reporter import Reporter
 from agent.storage import StorageWatch
 from agent.streams import remote
@@ -59,7 +60,8 @@ class Agent:
         self._host = Host()
         self._tokens = PodTokens(parts.clock, lambda uid: self._holdings.wake(uid)) if parts.volumes is not None else None
         self._holdings = Holdings(parts, self._reporter, lambda: self._host, self._tokens)
-        self._node = NodeReport(parts)
+        self._pressure = Pressure(parts, self._holdings.workers)
+        self._node = NodeReport(parts, self._pressure.look)
         self._usage = UsageReport(parts)
         self._expected: dict[str, None] | None = None
         """The uids of this session's Sync and Assigns; None before the Sync."""
@@ -146,6 +148,7 @@ class Agent:
             await self._node.refresh()
             self._know_host()
             self._reporter.node(self._node.document())
+            await self._pressure.relieve()
             await self._node.rest()
 
     # Duties: what the link brings.

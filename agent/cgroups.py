@@ -6,12 +6,16 @@ that and this. So whoever ends a pod sees to it once more. Hollow hosts have non
 
 from __future__ import annotations
 
-from agent.runtime import labels
+from agent.runtime import cgroup_use, labels
 
 
 class PodCgroups:
     def __init__(self, root: str) -> None:
         self._root = root
+
+    def processes(self, uid: str) -> int:
+        """Of a pod, threads included."""
+        return cgroup_use.processes(f"{self._root}/pod{uid}")
 
     def discard(self, uid: str) -> None:
         """What is in use stays. Idempotent; never raises."""

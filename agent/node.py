@@ -7,7 +7,7 @@ unchanged document.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -16,9 +16,6 @@ from agent.runtime.contract import Dns, RuntimeInfo
 from common.objects import quantity
 from common.version import KUBERNETES
 
-MEMORY_PRESSURE_BYTES = 100 << 20
-DISK_PRESSURE_SHARE = 0.05
-PID_PRESSURE_SHARE = 0.05
 READY_MESSAGE = "kagent is posting ready status"
 
 
@@ -39,14 +36,6 @@ class Facts(msgspec.Struct, frozen=True):
     boot_id: str = ""
     hosts: str = ""
     dns: Dns = Dns()
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What is left; shares of the whole."""
-
-    memory_available_bytes: int = 1 << 62
-    disk_free_share: float = 1.0
-    pids_free_share: float = 1.0
 
 
 class Consumed(msgspec.Struct, frozen=True):
@@ -82,19 +71,21 @@ def ready(info: RuntimeInfo | None, words: str) -> tuple[str, str, str]:
     return "True", "KubeletReady", READY_MESSAGE
 
 
-def conditions(usage: Usage, info: RuntimeInfo | None, *, words: str, former: tuple[dict, ...], now: float) -> tuple[dict, ...]:
+def conditions(
+    pressed: Collection[str], info: RuntimeInfo | None, *, words: str, former: tuple[dict, ...], now: float
+) -> tuple[dict, ...]:  # fmt: skip
+    """pressed: those of the pressures that the host is under, as "MemoryPressure"."""
     pressures = (
-        ("MemoryPressure", usage.memory_available_bytes < MEMORY_PRESSURE_BYTES, "KubeletHasInsufficientMemory",
-         "KubeletHasSufficientMemory", "insufficient memory", "sufficient memory"),
-        ("DiskPressure", usage.disk_free_share < DISK_PRESSURE_SHARE, "KubeletHasDiskPressure",
+        ("MemoryPressure", "KubeletHasInsufficientMemory",
+         "KubeletHasSufficientMemory", "insufficient memory available", "sufficient memory available"),
+        ("DiskPressure", "KubeletHasDiskPressure",
          "KubeletHasNoDiskPressure", "disk pressure", "no disk pressure"),
-        ("PIDPressure", usage.pids_free_share < PID_PRESSURE_SHARE, "KubeletHasInsufficientPID",
-         "KubeletHasSufficientPID", "insufficient PID", "sufficient PID"),
+        ("PIDPressure", "KubeletHasInsufficientPID",
+         "KubeletHasSufficientPID", "insufficient PID available", "sufficient PID available"),
     )  # fmt: skip
     found = [
-        (kind, "True" if bad else "False", reason_bad if bad else reason_good, f"kagent has {bad_text if bad else good_text} available"
-         if kind != "DiskPressure" else f"kagent has {bad_text if bad else good_text}")
-        for kind, bad, reason_bad, reason_good, bad_text, good_text in pressures
+        (kind, "True", reason_bad, f"kagent has {bad_text}") if kind in pressed else (kind, "False", reason_good, f"kagent has {good_text}")
+        for kind, reason_bad, reason_good, bad_text, good_text in pressures
     ]  # fmt: skip
     found.append(("Ready", *ready(info, words)))
     before = {condition["type"]: condition for condition in former}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -24,8 +25,10 @@ INFO_TIMEOUT_S = 4.0
 class NodeReport:
     """The node's document and when to look again."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, pressed: Callable[[], Collection[str]]) -> None:
+        """pressed: the pressures that the host is under, measured when asked."""
         self._parts = parts
+        self._pressed = pressed
         self._wake = asyncio.Event()
         self._conditions: tuple[dict, ...] = ()
         self._words = "it was not asked yet"
@@ -46,9 +49,8 @@ class NodeReport:
         if before != ready:
             log.log(logging.INFO if ready else logging.WARNING, "runtime node=%s ready=%s words=%s", self._parts.name, ready, self._words)
         self.facts = self._parts.resources.facts()
-        usage = self._parts.resources.usage()
         now = self._parts.clock.now()
-        self._conditions = nodes.conditions(usage, self.info, words=self._words, former=self._conditions, now=now)
+        self._conditions = nodes.conditions(self._pressed(), self.info, words=self._words, former=self._conditions, now=now)
 
     def wake(self) -> None:
         self._wake.set()

@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import platform
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
+from agent.lifecycle import pressure
 from agent.lifecycle.names import resolver
-from agent.node import Consumed, Facts, Usage
+from agent.lifecycle.pressure import Amount
+from agent.node import Consumed, Facts
+from agent.runtime import cgroup_use
 from agent.settings import Settings
 from common import architecture
 from common.objects import quantity
@@ -30,8 +34,8 @@ class Resources(Protocol):
     def facts(self) -> Facts:
         """What the host has."""
 
-    def usage(self) -> Usage:
-        """What is left of it."""
+    def signals(self) -> Mapping[str, Amount]:
+        """What is left of it, by the kubelet's names (`agent.lifecycle.pressure`); without those that cannot be measured."""
 
     def consumed(self) -> Consumed:
         """What was used of it."""
@@ -52,12 +56,12 @@ class HollowResources:
             system_uuid=name,
             boot_id=name,
         )
-        self.left = Usage()
+        self.left: dict[str, Amount] = {}
 
     def facts(self) -> Facts:
         return self._facts
 
-    def usage(self) -> Usage:
+    def signals(self) -> Mapping[str, Amount]:
         return self.left
 
     def consumed(self) -> Consumed:
@@ -93,15 +97,30 @@ class HostResources:
             dns=resolver(_text("/etc/resolv.conf")),
         )
 
-    def usage(self) -> Usage:
-        # A stated memory is a part of the machine's; what the machine has left is an upper bound for it all the same.
-        most_pids = int(_line("/proc/sys/kernel/pid_max") or 0)
-        disk = psutil.disk_usage(str(self._disk)) if self._disk.exists() else None
-        return Usage(
-            memory_available_bytes=psutil.virtual_memory().available,
-            disk_free_share=disk.free / disk.total if disk is not None and disk.total else 1.0,
-            pids_free_share=1.0 - _threads() / most_pids if most_pids else 1.0,
-        )
+    def signals(self) -> Mapping[str, Amount]:
+        found = {pressure.MEMORY: self._memory_left()}
+        most_pids, threads = int(_line("/proc/sys/kernel/pid_max") or 0), _threads()
+        if most_pids:
+            found[pressure.PIDS] = Amount(most_pids - threads, most_pids)
+        if self._disk.exists():
+            disk = os.statvfs(self._disk)
+            found[pressure.DISK] = Amount(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
+            if disk.f_files:  # not all file systems count them
+                found[pressure.INODES] = Amount(disk.f_favail, disk.f_files)
+        return found
+
+    def _memory_left(self) -> Amount:
+        """Of a machine, what could be had without swapping. In a cgroup with a limit, as a host of a lab is one, what the limit leaves; of
+        a stated memory, what the pods leave. Never more than the machine has."""
+        machine = psutil.virtual_memory()
+        free, limit = machine.available, cgroup_use.limit("/")
+        whole = cgroup_use.used("/") if limit is not None and limit < machine.total else None
+        if whole is not None and limit is not None:
+            return Amount(max(0, min(free, limit - whole[1])), limit)
+        if self._stated_memory:
+            pods = cgroup_use.used(self._settings.cgroup_root) or (0, 0)
+            return Amount(max(0, min(free, self._stated_memory - pods[1])), self._stated_memory)
+        return Amount(free, machine.total)
 
     def consumed(self) -> Consumed:
         """A host whose capacity is stated is a part of its machine: it uses what its agent and its pods use."""

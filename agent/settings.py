@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from agent.lifecycle import pressure
 from common.errors import Invalid
 from common.objects import quantity
 
@@ -31,7 +32,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     (NODE_NAME itself if it is one). prefer_local_images: an image that is here is used even if its policy is Always.
     run_dir: on a tmpfs, for Secrets in volumes. cni_config_dir "": no network configuration is written. bridge: a link's
     name, unique among the clusters on a host. runtime_endpoint: Docker's default is its own socket. sandbox_image: of Docker's pause
-    containers; containerd has a setting of its own."""
+    containers; containerd has a setting of its own. eviction_hard: when pods are evicted for the
+    host's sake, as the kubelet's option of that name; eviction_pressure_transition_s: how long the node says so at the least."""
 
     data_dir: str = "/var/lib/kagent"
     run_dir: str = "/run/kagent"
@@ -55,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parallel_pulls: int = 3
     prefer_local_images: bool = False
     node_status_s: float = 5.0
+    eviction_hard: str = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,pid.available<5%"
+    eviction_pressure_transition_s: float = 300.0
     log_level: str = "info"
 
 
@@ -112,6 +116,11 @@ def _checked(settings: Settings) -> Settings:
     need(0 <= settings.hollow <= 10000, "hollow", "must be from 0 to 10000")
     need(1 <= settings.parallel_starts <= 256, "parallel_starts", "must be from 1 to 256")
     need(1 <= settings.parallel_pulls <= 64, "parallel_pulls", "must be from 1 to 64")
+    try:
+        pressure.parse(settings.eviction_hard)
+    except ValueError as error:
+        raise Invalid(f"agent settings: eviction_hard: {error}") from None
+    need(settings.eviction_pressure_transition_s >= 0, "eviction_pressure_transition_s", "must be at least 0")
     need(settings.node_status_s > 0, "node_status_s", "must be above 0")
     for name in QUANTITIES:
         text = getattr(settings, name)

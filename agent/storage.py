@@ -20,6 +20,7 @@ from agent.lifecycle.storage import Written
 from agent.logs import Look
 from agent.parts import Parts
 from agent.runtime.contract import RuntimeFault, State
+from agent.settings import Settings
 from agent.worker import Worker
 from common.errors import NotNow
 
@@ -51,7 +52,7 @@ class StorageWatch:
         try:
             layers = await self._layers(names) if names else {}
             for worker, seen, allowed in limited:
-                why = storage.excess(allowed, await self._written(seen, layers, containers=bool(allowed.total)))
+                why = storage.excess(allowed, await written(self._parts.settings, seen, layers, containers=bool(allowed.total)))
                 if why is not None:
                     worker.evict(why)
         except (NotNow, RuntimeFault, OSError, TimeoutError) as error:
@@ -66,14 +67,15 @@ class StorageWatch:
     async def _layers(self, names: Collection[str]) -> dict[str, int]:
         return {each.id: each.written_bytes or 0 for each in await self._parts.runtime.stats(names) if each.id in names}
 
-    async def _written(self, seen: Look, layers: Mapping[str, int], *, containers: bool) -> Written:
-        settings = self._parts.settings
-        folder = Path(settings.data_dir, "pods", seen.pod.metadata.uid, "volumes")
-        volumes = {path.name: size for path, size in (await sizes(sorted(folder.iterdir()) if folder.is_dir() else [])).items()}
-        if not containers:
-            return Written(volumes)
-        logs, found = Path(specs.log_directory(seen.pod, settings.log_root)), running(seen)
-        return Written(volumes, {name: log_bytes(logs / name) + layers.get(identity, 0) for identity, name in found.items()})
+
+async def written(settings: Settings, seen: Look, layers: Mapping[str, int], *, containers: bool = True) -> Written:
+    """What a pod keeps on the disk. layers: its containers' writable layers, by id. Raises OSError, TimeoutError."""
+    folder = Path(settings.data_dir, "pods", seen.pod.metadata.uid, "volumes")
+    volumes = {path.name: size for path, size in (await sizes(sorted(folder.iterdir()) if folder.is_dir() else [])).items()}
+    if not containers:
+        return Written(volumes)
+    logs, found = Path(specs.log_directory(seen.pod, settings.log_root)), running(seen)
+    return Written(volumes, {name: log_bytes(logs / name) + layers.get(identity, 0) for identity, name in found.items()})
 
 
 def running(seen: Look) -> dict[str, str]:

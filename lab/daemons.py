@@ -32,6 +32,8 @@ def kmaster(settings: LabSettings, *, data: Path, address: str, kubeconfig: Path
             argv += [f"--{name}-port", str(port)]
     return argv
 
+EVICTION_HARD = "memory.available<100Mi,nodefs.available<5%,nodefs.inodesFree<5%,pid.available<5%"
+
 
 def kagent_join(*, data: Path) -> list[str]:
     """The join string is in the environment (JOIN_VARIABLE), so that it is in nobody's argv."""
@@ -45,6 +47,8 @@ def kagent_run(settings: LabSettings, *, host: str, data: Path, address: str) ->
         "--runtime-endpoint", runtimes.MODULES[runtime].ENDPOINT, "--node-address", address,
         "--cpu", str(settings.cpu), "--memory", str(settings.memory_bytes), "--pods", str(settings.pods),
         "--prefer-local-images",  # there is no registry
+        # The hosts share this machine's disk, which may be fuller than a host's of its own; and who looks on has no five minutes.
+        "--eviction-hard", EVICTION_HARD, "--eviction-pressure-transition-s", "10",
     ]  # fmt: skip
 
 

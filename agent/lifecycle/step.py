@@ -7,7 +7,7 @@
       │                                                            │    → sandbox stopped
       │ all ended and none is to run again                         │    → (deletion) sandbox removed → gone
       ▼                                                            │
-    finished: sandbox stopped, containers kept for their logs ◄────┘ (evicted)
+    finished: sandbox stopped, containers kept for their logs ◄────┘ (but for those evicted, who leave room)
 
 A pod that must be at most one is never started before a master confirmed its assignment to this process.
 What is superfluous (tries older than the previous one, sandboxes without containers) is removed when nothing else is to do.
@@ -261,12 +261,14 @@ def _end(scene: Scene, *, grace_s: float, remove: bool) -> Step:
             if sandbox.ready or remove:
                 return Step(memory, life.StopSandbox(sandbox.id))
     if not remove:
-        release = scene.pod.spec.volumes and scene.host.tokens is not None and not memory.released
-        return Step(memory, life.ReleaseVolumes() if release else None)
+        if scene.pod.spec.volumes and scene.host.tokens is not None and not memory.released:
+            return Step(memory, life.ReleaseVolumes())
+        if memory.evicted is None:
+            return Step(memory, None)  # its containers are kept for their logs
     memory = replace(memory, removing=True)
     for sandbox in scene.observed:
         return Step(memory, life.RemoveSandbox(sandbox.id))
-    return Step(memory, None, gone=True)
+    return Step(memory, None, gone=remove)
 
 
 def _stop(scene: Scene, running: list[ObservedContainer], *, deadline: float) -> Step:

@@ -57,16 +57,8 @@ def _total(pod: pods.Pod) -> str:
             most = max(most, text, key=lambda each: quantity.value(each or 0))
         elif text:
             together.append(text)
-    whole = together[0] if len(together) == 1 else text_of(sum(map(quantity.value, together))) if together else ""
+    whole = together[0] if len(together) == 1 else quantity.bytes_text(sum(map(quantity.value, together))) if together else ""
     return max(whole, most, key=lambda each: quantity.value(each or 0))
-
-
-def text_of(count: int) -> str:
-    """In the largest binary unit that divides it, as Kubernetes writes a sum of binary quantities."""
-    for power, unit in ((40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")):
-        if count and count % (1 << power) == 0:
-            return f"{count >> power}{unit}"
-    return str(count)
 
 
 def excess(allowed: Limits, written: Written) -> Waiting | None:

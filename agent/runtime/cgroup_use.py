@@ -30,6 +30,25 @@ def used(path: str, mount: Path = CGROUPS) -> tuple[int, int] | None:
         return None
 
 
+def limit(path: str, mount: Path = CGROUPS) -> int | None:
+    """Bytes of memory that a cgroup may use; None without a limit, or without such a cgroup."""
+    below = path.lstrip("/")
+    memory = mount / "memory" / below / "memory.limit_in_bytes" if (mount / "cpuacct").is_dir() else mount / below / "memory.max"
+    try:
+        return int(memory.read_text())
+    except (OSError, ValueError):  # "max" is none
+        return None
+
+
+def processes(path: str, mount: Path = CGROUPS) -> int:
+    """In a cgroup and all below it; 0 when it is gone."""
+    below = path.lstrip("/")
+    try:
+        return int((mount / "pids" / below / "pids.current" if (mount / "pids").is_dir() else mount / below / "pids.current").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
 def _of(file: Path, key: str) -> int:
     for line in file.read_text().splitlines():
         name, _, value = line.partition(" ")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from agent import node
-from agent.node import Facts, Usage
+from agent.node import Facts
 from agent.runtime.contract import RuntimeInfo
 
 FACTS = Facts(name="host-1", cpu_milli=1500, memory_bytes=2 << 30, pods=110, addresses=("192.0.2.1",), kernel="6.1", os_image="Debian")
 READY = RuntimeInfo("containerd", "1.6.20", True)
 
 
-def found(usage: Usage = Usage(), info: RuntimeInfo | None = READY, words: str = "", former: tuple = (), now: float = 1.8e9):  # noqa: B008
-    return {c["type"]: c for c in node.conditions(usage, info, words=words, former=former, now=now)}
+def found(pressed: tuple[str, ...] = (), info: RuntimeInfo | None = READY, words: str = "", former: tuple = (), now: float = 1.8e9):
+    return {c["type"]: c for c in node.conditions(pressed, info, words=words, former=former, now=now)}
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ def found(usage: Usage = Usage(), info: RuntimeInfo | None = READY, words: str =
         pytest.param({}, "Ready", "True", "KubeletReady", id="all is well"),
         pytest.param({"info": None, "words": "refused"}, "Ready", "False", "KubeletNotReady", id="the runtime is away"),
         pytest.param({"info": RuntimeInfo("containerd", "1", False, "no network")}, "Ready", "False", "KubeletNotReady", id="no network yet"),
-        pytest.param({"usage": Usage(memory_available_bytes=1 << 20)}, "MemoryPressure", "True", "KubeletHasInsufficientMemory", id="memory"),
-        pytest.param({"usage": Usage(disk_free_share=0.01)}, "DiskPressure", "True", "KubeletHasDiskPressure", id="disk"),
-        pytest.param({"usage": Usage(pids_free_share=0.01)}, "PIDPressure", "True", "KubeletHasInsufficientPID", id="processes"),
+        pytest.param({"pressed": ("MemoryPressure",)}, "MemoryPressure", "True", "KubeletHasInsufficientMemory", id="memory"),
+        pytest.param({"pressed": ("DiskPressure",)}, "DiskPressure", "True", "KubeletHasDiskPressure", id="disk"),
+        pytest.param({"pressed": ("PIDPressure",)}, "PIDPressure", "True", "KubeletHasInsufficientPID", id="processes"),
     ],
 )
 def test_conditions(changes: dict, kind: str, status: str, reason: str) -> None:

@@ -61,7 +61,7 @@ def test_the_limit_of_a_whole_pod(spec: dict, total: str) -> None:
     assert storage.limits(pods.view(pods.document(**spec))).total == total
 
 
-def test_an_evicted_pod_is_killed_at_once_failed_and_its_volumes_go() -> None:
+def test_an_evicted_pod_is_killed_at_once_failed_and_all_it_kept_goes() -> None:
     why = Waiting("Evicted", 'Usage of EmptyDir volume "x" exceeds the limit "1Mi". ')
     running = ObservedContainer("app-0", "app", 0, State.RUNNING)
     sandbox = ObservedSandbox("s", "uid-web", "default", "web", 0, True, containers=(running,))
@@ -74,7 +74,10 @@ def test_an_evicted_pod_is_killed_at_once_failed_and_its_volumes_go() -> None:
     over = ObservedSandbox("s", "uid-web", "default", "web", 0, False, containers=(ended,))
     last = step(pods.view(POD), first.life, [over], now=now, host=host)
     assert isinstance(last.action, life.ReleaseVolumes)
-    assert step(pods.view(POD), life.replace(last.life, released=True), [over], now=now, host=host).action is None
+    freed = step(pods.view(POD), life.replace(last.life, released=True), [over], now=now, host=host)
+    assert freed.action == life.RemoveSandbox("s")
+    nothing = step(pods.view(POD), freed.life, [], now=now, host=host)
+    assert (nothing.action, nothing.gone) == (None, False)
 
 
 def test_what_is_on_the_disk_is_measured_without_following_links(tmp_path: Path) -> None:

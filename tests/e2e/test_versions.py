@@ -126,15 +126,22 @@ def test_what_runs_is_changed_in_every_way(run: Run) -> None:
 
 
 def test_a_watch_follows_a_pod_from_its_creation_to_its_end(run: Run) -> None:
+    run.create(pod("before", nodeSelector={"no": "such-node"}))  # once it is shown, the watch has begun
     with run.lines("get", "pods", "-w", "--no-headers") as line:
+        assert line()[0] == "before"
         run.create(pod("seen"))
-        seen = [line()]
-        while seen[-1][2] != "Running":
-            seen.append(line())
+
+        def until(condition: Callable[[str], bool]) -> Iterator[list[str]]:
+            while True:
+                words = line()
+                if words[0] == "seen":
+                    yield words
+                    if condition(words[2]):
+                        return
+
+        seen = list(until(lambda status: status == "Running"))
         run("delete", "pod", "seen", "--grace-period=1", "--wait=false")
-        while seen[-1][2] == "Running":
-            seen.append(line())
-    assert {words[0] for words in seen} == {"seen"}
+        seen += until(lambda status: status != "Running")
     assert (seen[0][1:3], seen[-1][2]) == (["0/1", "Pending"], "Terminating")
 
 
