@@ -232,11 +232,13 @@ def _real_runtime(settings: Settings, cluster: str, clock: SystemClock) -> Runti
         from agent.runtime.docker import DockerRuntime, DockerSettings
 
         network = CniRunner(Path(settings.cni_config_dir or D.cni_config_dir), Path(settings.run_dir, "networks"))
-        wanted = DockerSettings(settings.runtime_endpoint, cluster, settings.sandbox_image)
+        wanted = DockerSettings(settings.runtime_endpoint, cluster, settings.sandbox_image, settings.pull_progress_s)
         return DockerRuntime(wanted, network=network, clock=clock)
     from agent.runtime.containerd import ContainerdRuntime
 
-    return ContainerdRuntime(settings.runtime_endpoint, cluster=cluster, cgroup_root=settings.cgroup_root)
+    return ContainerdRuntime(
+        settings.runtime_endpoint, cluster=cluster, cgroup_root=settings.cgroup_root, progress_s=settings.pull_progress_s
+    )
 
 
 async def _run_host(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agent.lifecycle import environment, specs, unsupported, volumes
+from agent.lifecycle import environment, pull_secrets, specs, unsupported, volumes
 from agent.lifecycle.life import Note, TokenKey
 from common.errors import BadRequest
 from common.objects import pod as pods
@@ -48,7 +48,9 @@ def decode(uid: str, generation: int, document: bytes, *, live: bool) -> Assignm
         pod=pod,
         document=document,
         live=live,
-        configs=frozenset((*environment.config_refs(pod), *volumes.refs(pod), *filter(None, (specs.runtime_class(pod),)))),
+        configs=frozenset((
+            *environment.config_refs(pod), *volumes.refs(pod), *pull_secrets.refs(pod), *filter(None, (specs.runtime_class(pod),)),
+        )),  # fmt: skip
         blocked=bool(unsupported.blocking(raw)),
         notes=unsupported.notes(raw),
         tokens=tuple(volumes.tokens(pod)),

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 
 from agent.assignment import Assignment, decode
+from agent.images.pulls import Pulls
 from agent.journal import Entry
 from agent.lifecycle.life import Host, Note
 from agent.logs import Look
@@ -45,7 +46,7 @@ class Holdings:
             host=host,
             checks=HostChecks(parts.runtime.sessions, parts.reach),
             starts=asyncio.Semaphore(parts.settings.parallel_starts),
-            pulls=asyncio.Semaphore(parts.settings.parallel_pulls),
+            pulls=Pulls(parts.runtime, parts.clock, at_once=parts.settings.parallel_pulls),
             logs=parts.logs,
             volumes=parts.volumes,
             last_words=parts.last_words,

@@ -1,7 +1,7 @@
 """One action of the lifecycle, performed on the runtime: which call it is, within which bounds, what came of it.
 
-Owns the limits on what runs at once (starts, pulls; a stop only waits, and has none) and the turning of the runtime's errors into
-outcomes: a refusal with the runtime's words, or "not now".
+Owns the limit on starts at once (pulls have their own, in `images/pulls.py`; a stop only waits, and has none) and the turning of the
+runtime's errors into outcomes: a refusal with the runtime's words, or "not now".
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Protocol
 import msgspec
 
 from agent.cgroups import PodCgroups
+from agent.images import reference
+from agent.images.pulls import Pulls, Wanted
 from agent.last_words import LastWords
 from agent.lifecycle import learn, life
 from agent.lifecycle.life import Action, Host, Note, Outcome
@@ -48,7 +50,7 @@ class LogFolders(Protocol):
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """What all workers of an agent share. starts, pulls: how many operations of that kind run at once."""
+    """What all workers of an agent share. starts: how many operations of that kind run at once."""
 
     runtime: Runtime
     clock: Clock
@@ -56,7 +58,7 @@ class Tools(msgspec.Struct, frozen=True):
     host: Callable[[], Host]
     checks: Checks
     starts: asyncio.Semaphore
-    pulls: asyncio.Semaphore
+    pulls: Pulls
     logs: LogFolders | None = None
     volumes: Volumes | None = None
     last_words: LastWords | None = None
@@ -134,18 +136,25 @@ class Operations:
                 self._tools.logs.discard(sandbox, log_path)
 
     async def _ensure_image(self, action: life.EnsureImage) -> Outcome:
-        runtime = self._tools.runtime
-        if action.policy != "Always" or self._tools.prefer_local_images:
-            image = await runtime.image(action.image)
+        try:
+            reference.parse(action.image)
+        except ValueError as error:
+            text = f'Failed to apply default image tag "{action.image}": couldn\'t parse image name "{action.image}": {error}'
+            return Outcome(error=text, kind=life.INVALID_IMAGE_NAME)
+        local_will_do = action.policy != "Always" or self._tools.prefer_local_images
+        if local_will_do:
+            image = await self._tools.runtime.image(action.image)
             if image is not None:
                 return Outcome(value=image.id, user=image.user, kind=learn.PRESENT)
             if action.policy == "Never":
                 text = f'Container image "{action.image}" is not present with pull policy of Never'
-                return Outcome(error=text, kind="ErrImageNeverPull")
-        async with self._tools.pulls:
-            self._tell_pulling(action)
-            image = await runtime.pull(action.image)
-            return Outcome(value=image.id, user=image.user)
+                return Outcome(error=text, kind=life.NEVER_PULL)
+        self._tell_pulling(action)
+        if action.unreadable:
+            return Outcome(error=action.unreadable, kind="ErrImagePull")
+        pulled = await self._tools.pulls.pull(Wanted(action.image, action.credentials, unless_present=local_will_do))
+        image, present = pulled.image, learn.PRESENT if pulled.took_s is None else ""
+        return Outcome(value=image.id, user=image.user, size_bytes=image.size_bytes, pull_s=pulled.took_s or 0.0, kind=present)
 
     async def _stop(self, action: life.StopContainers) -> Outcome:
         """All at once: they share one grace period."""

@@ -27,13 +27,13 @@ _BRIDGE = re.compile(r"^[a-z0-9][a-z0-9._-]{0,14}$")
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """node_name "": the host's name. node_address "": the address of the default route's interface. cpu, memory, pods:
-    stated capacity, as quantities; "" is what the host has. hollow: how many hosts to play, named NODE_NAME-0 and so on
-    (NODE_NAME itself if it is one). prefer_local_images: an image that is here is used even if its policy is Always.
-    run_dir: on a tmpfs, for Secrets in volumes. cni_config_dir "": no network configuration is written. bridge: a link's
-    name, unique among the clusters on a host. runtime_endpoint: Docker's default is its own socket. sandbox_image: of Docker's pause
-    containers; containerd has a setting of its own. eviction_hard: when pods are evicted for the
-    host's sake, as the kubelet's option of that name; eviction_pressure_transition_s: how long the node says so at the least."""
+    """node_name "": the host's name. node_address "": the address of the default route's interface. cpu, memory, pods: stated capacity,
+    as quantities; "" is what the host has. hollow: how many hosts to play, named NODE_NAME-0 and so on (NODE_NAME itself if it is one).
+    prefer_local_images: an image that is here is used even if its policy is Always. run_dir: on a tmpfs, for Secrets in volumes.
+    cni_config_dir "": no network configuration is written. bridge: a link's name, unique among the clusters on a host. pull_progress_s: a
+    pull of which nothing comes for so long is given up. runtime_endpoint: Docker's default is its own socket. sandbox_image: of Docker's
+    pause containers; containerd has a setting of its own. eviction_hard: when pods are evicted for the host's sake, as the kubelet's option
+    of that name; eviction_pressure_transition_s: how long the node says so at the least."""
 
     data_dir: str = "/var/lib/kagent"
     run_dir: str = "/run/kagent"
@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routes: bool = True
     parallel_starts: int = 8
     parallel_pulls: int = 3
+    pull_progress_s: float = 60.0
     prefer_local_images: bool = False
     node_status_s: float = 5.0
     eviction_hard: str = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,pid.available<5%"
@@ -121,6 +122,7 @@ def _checked(settings: Settings) -> Settings:
     except ValueError as error:
         raise Invalid(f"agent settings: eviction_hard: {error}") from None
     need(settings.eviction_pressure_transition_s >= 0, "eviction_pressure_transition_s", "must be at least 0")
+    need(settings.pull_progress_s >= 1, "pull_progress_s", "must be at least 1")
     need(settings.node_status_s > 0, "node_status_s", "must be above 0")
     for name in QUANTITIES:
         text = getattr(settings, name)

@@ -47,6 +47,7 @@ OWNERS = {
 
 PURE = (
     "master/scheduler/decide.py", "master/scheduler/explain.py", "master/scheduler/plugins/", "agent/lifecycle",
+    "agent/images/reference.py", "agent/images/keyring.py",
     "master/dispatch/assignments.py", "common/objects/", "master/api/kinds/", "master/api/patch.py",
     "master/api/strategic.py", "master/api/strict.py", "master/api/apply/", "master/api/tracking.py",
     "master/api/query.py", "common/jsonpath.py", "ctl/describing", "ctl/differences.py", "ctl/templates.py",

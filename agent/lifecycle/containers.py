@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import msgspec
 
-from agent.lifecycle import environment, life, security, specs, volumes
+from agent.images import reference
+from agent.lifecycle import environment, life, pull_secrets, security, specs, volumes
 from agent.lifecycle.life import Action, ContainerLife, Note, Wait, Waiting, replace
 from agent.lifecycle.scene import Scene, Tried, container_path
 from agent.runtime.contract import ObservedContainer, State
@@ -119,6 +120,8 @@ def _image(
 ) -> tuple[ContainerLife, Action, tuple[Note, ...]]:
     notes: tuple[Note, ...] = ()
     if scene.now.mono < memory.pull_until:
+        if memory.waiting is not None and memory.waiting.reason in (life.INVALID_IMAGE_NAME, life.NEVER_PULL):
+            return memory, Wait(memory.pull_until), ()
         if scene.now.mono < memory.pull_shown_until:
             return memory, Wait(memory.pull_shown_until), ()
         backing_off = Waiting("ImagePullBackOff", f'Back-off pulling image "{container.image}": {memory.pull_error}')
@@ -131,14 +134,18 @@ def _image(
         return replace(memory, waiting=backing_off), Wait(memory.pull_until), notes
     if scene.now.mono < memory.retry_at:
         return memory, Wait(memory.retry_at), ()
-    policy = container.image_pull_policy or default_pull_policy(container.image)
-    return memory, life.EnsureImage(container.name, container.image, policy), notes
+    try:
+        image = reference.parse(container.image)
+    except ValueError:
+        return memory, life.EnsureImage(container.name, container.image, "Always"), ()
+    secrets = pull_secrets.find(scene.pod, scene.host, live=scene.life.live)
+    if secrets.awaited:
+        return replace(memory, waiting=Waiting("ContainerCreating", f'waiting for secret "{secrets.awaited}" from the master')), None, ()
+    policy = container.image_pull_policy or default_pull_policy(image)
+    ensure = life.EnsureImage(container.name, container.image, policy, secrets.keyring.of(image), secrets.unreadable)
+    return memory, ensure, secrets.notes
 
 
-def default_pull_policy(image: str) -> str:
+def default_pull_policy(image: reference.Reference) -> str:
     """Always for `:latest` or no tag at all."""
-    name = image.rpartition("/")[2]
-    if "@" in name:
-        return "IfNotPresent"
-    tag = name.partition(":")[2]
-    return "Always" if tag in ("", "latest") else "IfNotPresent"
+    return "Always" if image.tag == reference.DEFAULT_TAG and not image.digest else "IfNotPresent"

@@ -73,15 +73,16 @@ def _image(pod: pods.Pod, memory: PodLife, action: life.EnsureImage, *, outcome:
         # Subtle: retry_s stays, or a container that cannot be created would be tried again each second for ever.
         calm = replace(mine, image_id=outcome.value, image_user=outcome.user)
         calm = replace(calm, waiting=None, pull_backoff_s=0.0, pull_until=0.0, retry_at=0.0)
-        text = (
-            f'Container image "{action.image}" already present on machine'
-            if outcome.kind == PRESENT
-            else f'Successfully pulled image "{action.image}" in {_took(outcome)} ({_took(outcome)} including waiting)'
-        )
+        text = f'Container image "{action.image}" already present on machine'
+        if outcome.kind != PRESENT:
+            times = f"in {_took(outcome.pull_s)} ({_took(outcome.took_s)} including waiting)"
+            text = f'Successfully pulled image "{action.image}" {times}. Image size: {outcome.size_bytes} bytes.'
         return memory.having(action.container, calm), (Note("Normal", "Pulled", text, path),)
     if outcome.retryable:
         return memory.having(action.container, _later(mine, now)), ()
     kind = outcome.kind or "ErrImagePull"
+    if kind in (life.INVALID_IMAGE_NAME, life.NEVER_PULL):
+        return _not_to_be_pulled(memory, action, Waiting(kind, outcome.error), path=path, now=now)
     delay_s = life.doubled(mine.pull_backoff_s, first_s=life.PULL_BACKOFF_FIRST_S, most_s=life.PULL_BACKOFF_MAX_S)
     mine = replace(
         mine,
@@ -91,13 +92,28 @@ def _image(pod: pods.Pod, memory: PodLife, action: life.EnsureImage, *, outcome:
         pull_until=now.mono + delay_s,
         pull_shown_until=now.mono + life.PULL_ERROR_SHOWN_S,
     )
-    text = outcome.error if kind in ("ErrImageNeverPull", "InvalidImageName") else f'Failed to pull image "{action.image}": {outcome.error}'
+    text = f'Failed to pull image "{action.image}": {outcome.error}'
     notes = (Note("Warning", "Failed", text, path), Note("Warning", "Failed", f"Error: {kind}", path))
     return memory.having(action.container, mine), notes
 
 
-def _took(outcome: Outcome) -> str:
-    return f"{outcome.took_s:.3f}s" if outcome.took_s >= 1 else f"{outcome.took_s * 1000:.0f}ms"
+def _not_to_be_pulled(memory: PodLife, action: life.EnsureImage, why: Waiting, *, path: str, now: Moment) -> Learned:
+    """No pull was tried, so there is no back-off: it is looked again now and then, and told once."""
+    mine = memory.of(action.container)
+    event = "InspectFailed" if why.reason == life.INVALID_IMAGE_NAME else why.reason
+    told = mine.waiting == why
+    mine = replace(mine, waiting=why, pull_until=now.mono + life.LOOK_AGAIN_S)
+    notes = () if told else (Note("Warning", event, why.message, path), Note("Warning", "Failed", f"Error: {why.reason}", path))
+    return memory.having(action.container, mine), notes
+
+
+def _took(seconds: float) -> str:
+    """As Go prints a duration that was cut to milliseconds."""
+    if seconds < 1:
+        return f"{int(seconds * 1000)}ms" if seconds >= 0.001 else "0s"
+    whole = life.duration(seconds)
+    fraction = f"{int(seconds * 1000) % 1000 / 1000:g}"[1:] if int(seconds * 1000) % 1000 else ""
+    return f"{whole[:-1]}{fraction}s"
 
 
 def _later(mine: life.ContainerLife, now: Moment) -> life.ContainerLife:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from agent.images.keyring import Credential
 from agent.probes.contract import Place
 from agent.runtime import contract
 from common.objects.handlers import Handler
@@ -22,6 +23,8 @@ CRASH_BACKOFF_MAX_S = 300.0
 CRASH_BACKOFF_RESET_S = 600.0
 PULL_BACKOFF_FIRST_S = 10.0
 PULL_BACKOFF_MAX_S = 300.0
+LOOK_AGAIN_S = 10.0
+"""How often it is looked for an image that may not be pulled."""
 PULL_ERROR_SHOWN_S = 2.5
 """How long ErrImagePull is shown before it becomes ImagePullBackOff."""
 RETRY_FIRST_S = 1.0
@@ -62,6 +65,9 @@ class Host(msgspec.Struct, frozen=True):
     configs: Mapping[tuple[str, str, str], dict | None] = {}
     tokens: Mapping[TokenKey, str | Waiting] | None = None
     api: str = ""
+
+
+INVALID_IMAGE_NAME, NEVER_PULL = "InvalidImageName", "ErrImageNeverPull"
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -172,11 +178,13 @@ class ReleaseVolumes(Action):
 
 
 class EnsureImage(Action):
-    """policy: Always, IfNotPresent, Never."""
+    """policy: Always, IfNotPresent, Never. credentials: of the pod, to be tried in order. unreadable: why they cannot be used."""
 
     container: str
     image: str
     policy: str
+    credentials: tuple[Credential, ...] = ()
+    unreadable: str = ""
 
 
 class CreateSandbox(Action):
@@ -238,12 +246,14 @@ class Wait(Action):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of an action. value: an id, if it returns one; user: an image's. error, kind: the runtime's words and well-known reason.
-    retryable: the runtime was away or late, which says nothing about the pod. took_s: how long it took.
-    unhooked: containers whose preStop hook failed."""
+    """What came of an action. value: an id, if it returns one; user, size_bytes: an image's. error, kind: the runtime's words and
+    well-known reason. retryable: the runtime was away or late, which says nothing about the pod. took_s: how long it took; pull_s: the
+    pull of it, without waiting. unhooked: containers whose preStop hook failed."""
 
     value: str = ""
     user: str = ""
+    size_bytes: int = 0
+    pull_s: float = 0.0
     error: str = ""
     kind: str = ""
     retryable: bool = False

@@ -13,7 +13,7 @@ from agent.lifecycle import volumes
 from agent.lifecycle.life import Note
 from agent.network import host_ports
 
-POD_FIELDS = ("resourceClaims", "imagePullSecrets")
+POD_FIELDS = ("resourceClaims",)
 CONTAINER_FIELDS = ("volumeDevices",)
 POD_SECURITY = ("seLinuxOptions", "appArmorProfile", "supplementalGroupsPolicy")
 CONTAINER_SECURITY = ("seLinuxOptions", "appArmorProfile")

@@ -25,11 +25,14 @@ import grpc
 from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
 
+from agent.images import reference
+from agent.images.keyring import Credential
 from agent.runtime import containerd_events as native
 from agent.runtime import containerd_tasks
 from agent.runtime import cri as convert
 from agent.runtime import labels, shims
 from agent.runtime.containerd_call import MISSING, SHORT_S, call
+from agent.runtime.containerd_progress import Progress
 from agent.runtime.containerd_session import ContainerdSessions
 from agent.runtime.contract import (
     LABEL_CLUSTER,
@@ -47,12 +50,15 @@ from agent.runtime.contract import (
     SandboxSpec,
     State,
 )  # fmt: skip
+from common.aio.tasks import first
 from common.errors import NotNow, Timeout, Unavailable
 
 log = logging.getLogger(__name__)
 
 OPERATION_S = 120.0
-PULL_S = 900.0
+PULL_S = 4 * 3600.0
+"""Far beyond any pull that gets on."""
+PROGRESS_S = 60.0
 STOP_MARGIN_S = 30.0
 CATCH_UP_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 SUBSCRIBED_S = 0.1
@@ -76,8 +82,9 @@ class _Known(msgspec.Struct):
 
 
 class ContainerdRuntime:
-    def __init__(self, endpoint: str, *, cluster: str, cgroup_root: str = "") -> None:
-        """endpoint: `unix:///run/containerd/containerd.sock`. Needs a running event loop."""
+    def __init__(self, endpoint: str, *, cluster: str, cgroup_root: str = "", progress_s: float = PROGRESS_S) -> None:
+        """endpoint: `unix:///run/containerd/containerd.sock`. progress_s: a pull that does not get on for so long is given up.
+        Needs a running event loop."""
         self._cluster = cluster
         self._cgroup_root = cgroup_root
         self._channel = grpc.aio.insecure_channel(endpoint, options=OPTIONS)
@@ -86,6 +93,7 @@ class ContainerdRuntime:
         self._images = stubs.ImageServiceStub(self._channel)
         self._subscribe = self._channel.unary_stream(native.SUBSCRIBE)
         self._tasks = containerd_tasks.Tasks(self._channel)
+        self._progress, self._progress_s = Progress(self._channel), progress_s
         self._known: dict[str, _Known] = {}
         self._owners: dict[str, str] = {}
         """Container and sandbox ids to pod uids, for events."""
@@ -239,14 +247,17 @@ class ContainerdRuntime:
             return None  # a name that cannot be parsed is no local image; the pull says what is wrong with it
         return convert.image(response.image)
 
-    async def pull(self, image: str) -> LocalImage:
-        request = cri.PullImageRequest(image=cri.ImageSpec(image=image))
+    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
         try:
-            response = await call(self._images.PullImage, request, timeout_s=PULL_S, kind="ErrImagePull")
-        except RuntimeFault as fault:
-            if "invalid reference format" in fault.message or "parse image reference" in fault.message:
-                raise RuntimeFault(fault.message, kind="InvalidImageName") from None
-            raise
+            named = reference.parse(image)
+        except ValueError as error:
+            raise RuntimeFault(f'failed to parse image reference "{image}": {error}', kind="InvalidImageName") from None
+        request = cri.PullImageRequest(image=cri.ImageSpec(image=image), auth=convert.auth(credential))
+        pulling = call(self._images.PullImage, request, timeout_s=PULL_S, kind="ErrImagePull")
+        response = await first(pulling, self._progress.stalled(named, self._progress_s))
+        if response is None:
+            words = f'failed to pull and unpack image "{named}": no progress for {self._progress_s:g} s'
+            raise RuntimeFault(words, kind="ErrImagePull")
         return await self.image(response.image_ref) or LocalImage(response.image_ref)
 
     # Sandboxes.

@@ -31,7 +31,11 @@ class TaskEvent(msgspec.Struct, frozen=True):
 
 def subscribe_request() -> bytes:
     filters = [f'namespace=={NAMESPACE},topic=="{topic}"'.encode() for topic in TOPICS]
-    return b"".join(bytes([1 << 3 | _LENGTH_DELIMITED]) + _varint(len(text)) + text for text in filters)
+    return b"".join(string_field(1, text) for text in filters)
+
+
+def string_field(number: int, text: bytes) -> bytes:
+    return bytes([number << 3 | _LENGTH_DELIMITED]) + _varint(len(text)) + text
 
 
 def _varint(number: int) -> bytes:
@@ -63,6 +67,15 @@ def envelope(data: bytes) -> TaskEvent | None:
 
 def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The length-delimited fields of a message, in order; others are skipped."""
+    return ((number, value) for number, value in _all_fields(data) if isinstance(value, bytes))
+
+
+def varints(data: bytes) -> Iterator[tuple[int, int]]:
+    """The whole numbers of a message, in order; other fields are skipped."""
+    return ((number, value) for number, value in _all_fields(data) if isinstance(value, int))
+
+
+def _all_fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
     position = 0
     while position < len(data):
         key, position = _read_varint(data, position)
@@ -74,7 +87,8 @@ def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
             yield key >> 3, data[position : position + length]
             position += length
         elif kind == 0:
-            _, position = _read_varint(data, position)
+            value, position = _read_varint(data, position)
+            yield key >> 3, value
         elif kind in (1, 5):
             position += 8 if kind == 1 else 4
         else:

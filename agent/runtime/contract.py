@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from agent.images.keyring import Credential
 from common.errors import SteersmanError
 
 LABEL_CLUSTER = "steersman.io/cluster"
@@ -98,6 +99,7 @@ class LocalImage(msgspec.Struct, frozen=True):
 
     id: str
     user: str = ""
+    size_bytes: int = 0
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -273,8 +275,9 @@ class Runtime(Protocol):
     async def image(self, image: str) -> LocalImage | None:
         """A local image by name, digest or id; None when it is not there."""
 
-    async def pull(self, image: str) -> LocalImage:
-        """Pull it. Raises RuntimeFault(kind="ErrImagePull" or "InvalidImageName")."""
+    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
+        """Pull it, as nobody or with that credential. It may take long, as long as it gets on: a registry that sends nothing any more is
+        given up on. Broken off, what was fetched may stay. Raises RuntimeFault(kind="ErrImagePull" or "InvalidImageName")."""
 
     async def create_sandbox(self, spec: SandboxSpec) -> str:
         """Create and start; returns its id. Called twice for the same (uid, attempt) it returns the first one's id."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 from cri_api.v1 import api_pb2 as cri
 
+from agent.images.keyring import Credential
 from agent.runtime import labels
 from agent.runtime.contract import (
     LABEL_POD_UID,
@@ -118,7 +119,16 @@ def security(spec: ContainerSpec, sandbox: SandboxSpec) -> cri.LinuxContainerSec
 def image(found: cri.Image) -> LocalImage | None:
     if not found.id:
         return None
-    return LocalImage(found.id, str(found.uid.value) if found.HasField("uid") else found.username)
+    return LocalImage(found.id, str(found.uid.value) if found.HasField("uid") else found.username, found.size)
+
+
+def auth(credential: Credential | None) -> cri.AuthConfig | None:
+    if credential is None:
+        return None
+    return cri.AuthConfig(
+        username=credential.username, password=credential.password, server_address=credential.server,
+        identity_token=credential.identity_token,
+    )  # fmt: skip
 
 
 def ended(status: cri.ContainerStatus) -> ObservedContainer:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.images.keyring import Credential
 from agent.network.cni_exec import CniRunner, PluginFault
 from agent.runtime import cgroup_use, labels, shims
 from agent.runtime import docker_spec as convert
@@ -36,7 +37,8 @@ from agent.runtime.contract import (
     RuntimeInfo,
     SandboxSpec,
 )  # fmt: skip
-from agent.runtime.docker_engine import Document, Engine
+from agent.runtime.docker_call import Document
+from agent.runtime.docker_engine import PROGRESS_S, Engine
 from agent.runtime.docker_session import DockerSessions
 from agent.runtime.docker_sight import Sight
 from common.clock import Clock
@@ -57,11 +59,13 @@ SANDBOX_IMAGE = "registry.k8s.io/pause:3.9"
 
 
 class DockerSettings(msgspec.Struct, frozen=True):
-    """endpoint: `unix:///run/docker.sock`. cluster: its id. sandbox_image: what a pod's pause container runs."""
+    """endpoint: `unix:///run/docker.sock`. cluster: its id. sandbox_image: what a pod's pause container runs.
+    progress_s: a pull that does not get on for so long is given up."""
 
     endpoint: str
     cluster: str
     sandbox_image: str = SANDBOX_IMAGE
+    progress_s: float = PROGRESS_S
 
 
 class DockerRuntime:
@@ -69,7 +73,7 @@ class DockerRuntime:
         """Needs a running event loop."""
         self._settings = settings
         self._ours = f"{LABEL_CLUSTER}={settings.cluster}"
-        self._engine = Engine(settings.endpoint)
+        self._engine = Engine(settings.endpoint, progress_s=settings.progress_s)
         self.sessions = DockerSessions(self._engine, settings.endpoint, settings.cluster)
         self._network = network
         self._clock = clock
@@ -177,11 +181,14 @@ class DockerRuntime:
     # Images.
 
     async def image(self, image: str) -> LocalImage | None:
-        found = await self._engine.image(image)
-        return LocalImage(found["Id"], ((found.get("Config") or {}).get("User") or "").partition(":")[0]) if found is not None else None
+        found = await self._engine.images.find(image)
+        if found is None:
+            return None
+        user = ((found.get("Config") or {}).get("User") or "").partition(":")[0]
+        return LocalImage(found["Id"], user, int(found.get("Size") or 0))
 
-    async def pull(self, image: str) -> LocalImage:
-        await self._engine.pull(image)
+    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
+        await self._engine.images.pull(image, credential)
         found = await self.image(image)
         if found is None:
             raise RuntimeFault(f'the image "{image}" was pulled and is not there', kind="ErrImagePull")

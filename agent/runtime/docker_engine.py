@@ -1,7 +1,7 @@
 """The Docker Engine's API over its unix socket: the calls that the runtime makes, each with a time limit and our errors.
 
-Owns the client library (aiodocker) and what its errors mean: Unavailable when the engine does not answer, Timeout, RuntimeFault with
-the engine's own words otherwise. An answer that a caller may expect (there is none, it is so already) is a value: None or False.
+Owns the client library (aiodocker); what its errors mean is `docker_call.py`'s, its images are `docker_images.py`'s. An answer that a
+caller may expect (there is none, it is so already) is a value: None or False.
 What is asked for, and why, is `docker.py`'s business.
 
 Subtle: an event stream starts in the past, at the moment before it was asked for, so that nothing is lost while it is set up.
@@ -9,44 +9,33 @@ Subtle: an event stream starts in the past, at the moment before it was asked fo
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import re
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 import aiodocker
 import aiodocker.containers
 import aiodocker.execs
 import aiohttp
-from aiodocker.exceptions import DockerError, DockerStreamError
+from aiodocker.exceptions import DockerError
 
-from agent.runtime.contract import Ends, RuntimeFault
-from common.errors import Timeout, Unavailable
+from agent.runtime.contract import Ends
+from agent.runtime.docker_call import Document, Refused, gone_is_fine, limited, or_none
+from agent.runtime.docker_images import DockerImages
+from common.errors import Unavailable
 
-SHORT_S = 10.0
 OPERATION_S = 120.0
-PULL_S = 900.0
-NO_CONNECTION = 900
-"""aiodocker's status for an engine that does not answer."""
-_REFERENCE = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9]|[._:@/-](?![/.]))*$")
+PROGRESS_S = 60.0
 LISTED = ("Id", "Names", "Labels", "State", "Created")
-Document = dict[str, Any]
-
-
-class Refused(RuntimeFault):
-    """With the HTTP status."""
-
-    status: int = 0
 
 
 class Engine:
-    """endpoint: `unix:///run/docker.sock`. Needs a running event loop."""
+    """endpoint: `unix:///run/docker.sock`. progress_s: of pulls. Needs a running event loop."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, *, progress_s: float = PROGRESS_S) -> None:
         self._endpoint = endpoint
         self._client = aiodocker.Docker(endpoint)
+        self.images = DockerImages(self._client, progress_s=progress_s)
 
     async def close(self) -> None:
         await self._client.close()
@@ -65,7 +54,7 @@ class Engine:
 
     async def inspect(self, identity: str) -> Document | None:
         """None: it is not there."""
-        return await _or_none(limited(self._client.containers.container(identity).show()))
+        return await or_none(limited(self._client.containers.container(identity).show()))
 
     async def written(self, identity: str) -> int | None:
         """Bytes in its writable layer, which Docker counts for the answer. None: it is not there."""
@@ -87,36 +76,22 @@ class Engine:
         await limited(self._client.containers.container(identity).start(), OPERATION_S, kind=kind)
 
     async def stop(self, identity: str, *, grace_s: int, margin_s: float) -> None:
-        with _gone_is_fine():
+        with gone_is_fine():
             await limited(self._client.containers.container(identity).stop(t=grace_s), grace_s + margin_s)
 
     async def kill(self, identity: str) -> None:
         """Returns when it has ended; one that does not run, or is not there, is fine."""
-        with _gone_is_fine(404, 409):
+        with gone_is_fine(404, 409):
             await limited(self._client.containers.container(identity).kill(), OPERATION_S)
 
     async def remove(self, identity: str) -> None:
-        with _gone_is_fine():
+        with gone_is_fine():
             try:
                 await limited(self._client.containers.container(identity).delete(force=True, v=True), OPERATION_S)
             except Refused as fault:
                 if fault.status == 409:
                     raise Unavailable(f"it is being removed: {fault.message}") from None
                 raise
-
-    async def image(self, image: str) -> Document | None:
-        if not _REFERENCE.match(image):
-            return None
-        return await _or_none(limited(self._client.images.inspect(image)))
-
-    async def pull(self, image: str) -> None:
-        if not _REFERENCE.match(image):
-            raise RuntimeFault(f'failed to parse image reference "{image}": invalid reference format', kind="InvalidImageName")
-        try:
-            await limited(self._client.images.pull(image), PULL_S, kind="ErrImagePull")
-        except RuntimeFault as fault:
-            bad = "invalid reference format" in fault.message
-            raise RuntimeFault(f'failed to pull image "{image}": {fault.message}', kind="InvalidImageName" if bad else fault.kind) from None
 
     async def new_exec(self, identity: str, command: tuple[str, ...], ends: Ends) -> Exec:
         made = self._client.containers.container(identity).exec(
@@ -181,40 +156,3 @@ class Events:
         with contextlib.suppress(DockerError, aiohttp.ClientError, OSError, ValueError):
             await self._client.events.stop()
         await self._client.close()
-
-
-async def limited(call: Awaitable[Any], timeout_s: float = SHORT_S, *, kind: str = "") -> Any:
-    """One call of the engine, its errors as ours."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await call
-    except TimeoutError:
-        raise Timeout(f"Docker did not finish within {timeout_s:g} s") from None
-    except DockerStreamError as error:
-        raise RuntimeFault(error.message, kind=kind) from None
-    except DockerError as error:
-        if error.status == NO_CONNECTION:
-            raise Unavailable(f"Docker does not answer: {error.message}") from None
-        fault = Refused(str(error.message).strip(), kind=kind)
-        fault.status = error.status
-        raise fault from None
-    except (aiohttp.ClientError, OSError) as error:
-        raise Unavailable(f"Docker does not answer: {error}") from None
-
-
-async def _or_none(call: Awaitable[Any]) -> Any:
-    try:
-        return await call
-    except Refused as fault:
-        if fault.status in (400, 404):
-            return None
-        raise
-
-
-@contextlib.contextmanager
-def _gone_is_fine(*also: int) -> Iterator[None]:
-    try:
-        yield
-    except Refused as fault:
-        if fault.status not in (404, *also):
-            raise

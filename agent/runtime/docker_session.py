@@ -20,7 +20,8 @@ import msgspec
 
 from agent.runtime import docker_spec as convert
 from agent.runtime.contract import Ends, Ran, RuntimeFault, Session
-from agent.runtime.docker_engine import Document, Engine, Exec, Main
+from agent.runtime.docker_call import Document
+from agent.runtime.docker_engine import Engine, Exec, Main
 from agent.runtime.upgrade import Pair, upgrade
 from common import channel_status
 from common.errors import NotNow, Timeout

@@ -14,7 +14,8 @@ from pathlib import Path
 from agent.network.cni_exec import CniRunner
 from agent.runtime import docker_spec as convert
 from agent.runtime.contract import ObservedContainer, ObservedSandbox, State
-from agent.runtime.docker_engine import Document, Engine
+from agent.runtime.docker_call import Document
+from agent.runtime.docker_engine import Engine
 
 
 class Sight:
@@ -95,7 +96,7 @@ class Sight:
 
     async def _image_names(self, identity: str) -> tuple[str, str]:
         if identity not in self._images:
-            document = await self._engine.image(identity)
+            document = await self._engine.images.find(identity)
             if document is None:
                 return identity, identity
             tags, digests = document.get("RepoTags") or [], document.get("RepoDigests") or []

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
 import msgspec
 
+from agent.images import reference
+from agent.images.keyring import Credential
 from agent.runtime import hollow_program
 from agent.runtime.contract import (
     ContainerSpec,
@@ -47,6 +49,7 @@ OPERATION_TIMEOUT_S = 120.0
 LITTLE_CPU_MILLI, LITTLE_MEMORY_BYTES = 1, 8 << 20
 """What a container uses that requested nothing."""
 NO_PROCESSES = "the pod runs on a hollow node, whose containers are played in memory: there is no process or port to reach"
+IMAGE_BYTES = 8 << 20
 IMAGE_USER = "1000"
 """Hollow containers harm nobody, whoever they run as."""
 MISSING_IMAGES = ("missing", "nonexistent", "no-such", "does-not-exist")
@@ -138,16 +141,18 @@ class HollowRuntime:
 
     async def image(self, image: str) -> LocalImage | None:
         await self._before("image", image)
-        return LocalImage(self.world.images[image], IMAGE_USER) if image in self.world.images else None
+        return LocalImage(self.world.images[image], IMAGE_USER, IMAGE_BYTES) if image in self.world.images else None
 
-    async def pull(self, image: str) -> LocalImage:
+    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
         await self._before("pull", image, self.delays.pull_s)
-        if not image or image != image.strip() or any(c.isspace() or c.isupper() for c in image.partition(":")[0]):
-            raise RuntimeFault(f'Failed to apply default image tag "{image}": couldn\'t parse image reference', kind="InvalidImageName")
+        try:
+            reference.parse(image)
+        except ValueError as error:
+            raise RuntimeFault(f'failed to parse image reference "{image}": {error}', kind="InvalidImageName") from None
         if any(word in image for word in MISSING_IMAGES):
             raise RuntimeFault(f'failed to pull and unpack image "{image}": not found', kind="ErrImagePull")
         self.world.images[image] = IMAGE_ID + image
-        return LocalImage(self.world.images[image], IMAGE_USER)
+        return LocalImage(self.world.images[image], IMAGE_USER, IMAGE_BYTES)
 
     async def create_sandbox(self, spec: SandboxSpec) -> str:
         await self._before("create_sandbox", spec.uid, self.delays.sandbox_s)

@@ -122,6 +122,25 @@ async def gather(*coroutines: Coroutine[Any, Any, T]) -> list[T]:
     return [task.result() for task in tasks]
 
 
+async def first(one: Coroutine[Any, Any, T], *others: Coroutine[Any, Any, T]) -> T:
+    """The result of whichever ends first, or its error; the rest is cancelled, in order."""
+    ended = asyncio.Event()
+
+    async def run(coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await coroutine
+        finally:
+            ended.set()
+
+    async with TaskGroup() as group:
+        started = [group.start(run(each)) for each in (one, *others)]
+        await ended.wait()
+        done = next(task for task in started if task.done())
+        for task in reversed(started):
+            task.cancel()
+    return done.result()
+
+
 async def supervise(
     name: str, run: Callable[[], Awaitable[None]], *, restart: bool = True, log_not_now: bool = True
 ) -> None:

@@ -111,6 +111,7 @@ class PodSpec(meta.View):
     dns_policy: str = "ClusterFirst"
     dns_config: dict | None = None
     service_account_name: str = ""
+    image_pull_secrets: tuple[dict, ...] = ()
     volumes: tuple[dict, ...] = ()
     affinity: dict | None = None
     topology_spread_constraints: tuple[dict, ...] = ()

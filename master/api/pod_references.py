@@ -25,15 +25,11 @@ class ConfigRef(msgspec.Struct, frozen=True, order=True):
     name: str
 
 
-class _NamingSpec(pods.PodSpec):
-    image_pull_secrets: tuple[dict, ...] = ()
-
-
 class NamingPod(meta.View):
     """A pod with all that names something."""
 
     metadata: meta.Meta
-    spec: _NamingSpec = _NamingSpec()
+    spec: pods.PodSpec = pods.PodSpec()
 
 
 def configs_named(pod: NamingPod) -> tuple[ConfigRef, ...]:

@@ -64,8 +64,8 @@ class ContainerdHost:
     def endpoint(self) -> str:
         return f"unix://{self.folder}/containerd.sock"
 
-    def runtime(self, cluster: str = CLUSTER) -> ContainerdRuntime:
-        return ContainerdRuntime(self.endpoint, cluster=cluster, cgroup_root=self.cgroup_root)
+    def runtime(self, cluster: str = CLUSTER, **options: float) -> ContainerdRuntime:
+        return ContainerdRuntime(self.endpoint, cluster=cluster, cgroup_root=self.cgroup_root, **options)
 
     def start(self) -> None:
         argv = ["nsenter", f"--net=/run/netns/{self.netns}", "containerd", "--config", str(self.folder / "config.toml")]

@@ -47,9 +47,9 @@ class DockerHost:
     def endpoint(self) -> str:
         return f"unix://{self.folder}/docker.sock"
 
-    def runtime(self, cluster: str = CLUSTER) -> DockerRuntime:
+    def runtime(self, cluster: str = CLUSTER, **options: float) -> DockerRuntime:
         network = CniRunner(self.folder / "cni", self.folder / "networks")
-        return DockerRuntime(DockerSettings(self.endpoint, cluster), network=network, clock=SystemClock())
+        return DockerRuntime(DockerSettings(self.endpoint, cluster, **options), network=network, clock=SystemClock())
 
     def start(self) -> None:
         argv = [

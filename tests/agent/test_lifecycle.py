@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+
 import msgspec
 import pytest
 
 from agent.lifecycle import environment, learn, life, specs, unsupported
-from agent.lifecycle.life import ContainerLife, Host, Moment, Outcome, PodLife, Waiting
+from agent.lifecycle.life import ContainerLife, Host, Moment, Outcome, PodLife, Step, Wait, Waiting, replace
 from agent.lifecycle.scene import Scene
 from agent.lifecycle.status import build
 from agent.lifecycle.step import step
@@ -228,6 +230,65 @@ def test_a_failed_pull_is_told_in_the_runtimes_words() -> None:
     memory, notes = learned(PULL, Outcome(error="not found", kind="ErrImagePull"))
     assert memory.of("app").waiting == Waiting("ErrImagePull", "not found")
     assert notes == ['Warning Failed: Failed to pull image "example/app:1": not found', "Warning Failed: Error: ErrImagePull"]
+
+
+@pytest.mark.parametrize(
+    ("took_s", "words"), [(0.0003, "0s"), (0.4567, "456ms"), (2.0, "2s"), (1.2345, "1.234s"), (75.5, "1m15.5s"), (3600.0, "1h0m0s")]
+)
+def test_a_pulled_image_is_told_with_time_and_size(took_s: float, words: str) -> None:
+    _, notes = learned(PULL, Outcome(value="id", pull_s=took_s, took_s=3.0, size_bytes=4096))
+    text = f'Successfully pulled image "example/app:1" in {words} (3s including waiting). Image size: 4096 bytes.'
+    assert notes == [f"Normal Pulled: {text}"]
+
+
+@pytest.mark.parametrize(("kind", "event"), [("InvalidImageName", "InspectFailed"), ("ErrImageNeverPull", "ErrImageNeverPull")])
+def test_what_is_not_pulled_at_all_has_no_back_off_and_is_told_once(kind: str, event: str) -> None:
+    memory, notes = learned(PULL, Outcome(error="words", kind=kind))
+    assert notes == [f"Warning {event}: words", f"Warning Failed: Error: {kind}"]
+    again, notes = learned(PULL, Outcome(error="words", kind=kind), memory)
+    assert notes == [] and again.of("app").waiting == Waiting(kind, "words")
+    forward = step(pods.view(PLAIN), replace(again, live=True), [sandbox()], now=NOW, host=HOST)
+    assert isinstance(forward.action, Wait) and forward.life.of("app").waiting == Waiting(kind, "words")
+
+
+# The Secrets for pulling.
+
+REGCRED = {
+    "metadata": {"name": "regcred"}, "type": "kubernetes.io/dockerconfigjson",
+    "data": {".dockerconfigjson": base64.b64encode(b'{"auths": {"docker.io": {"username": "u", "password": "s3cret"}}}').decode()},
+}  # fmt: skip
+PRIVATE = pods.document(imagePullSecrets=[{"name": "regcred"}, {}])
+
+
+def pulls(configs: dict, *, live: bool = True) -> Step:
+    known = {("Secret", "default", name): document for name, document in configs.items()}
+    return step(pods.view(PRIVATE), PodLife(live=live), [sandbox()], now=NOW, host=replace(HOST, configs=known))
+
+
+def test_an_image_is_pulled_with_the_pods_secrets_and_they_are_not_shown() -> None:
+    action = pulls({"regcred": REGCRED}).action
+    assert isinstance(action, life.EnsureImage) and [one.password for one in action.credentials] == ["s3cret"]
+    assert "s3cret" not in repr(action)
+
+
+def test_a_secret_on_its_way_is_waited_for_and_without_a_master_it_is_not() -> None:
+    forward = pulls({})
+    assert forward.action is None and forward.life.of("app").waiting.reason == "ContainerCreating"
+    assert isinstance(pulls({}, live=False).action, life.EnsureImage)
+
+
+def test_a_missing_secret_is_told_and_the_pull_is_tried() -> None:
+    forward = pulls({"regcred": None})
+    assert isinstance(forward.action, life.EnsureImage) and forward.action.credentials == ()
+    assert [(note.reason, note.message) for note in forward.notes] == [(
+        "FailedToRetrieveImagePullSecret",
+        "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.",
+    )]  # fmt: skip
+
+
+def test_a_secret_that_cannot_be_read_goes_with_the_action() -> None:
+    action = pulls({"regcred": {**REGCRED, "data": {".dockerconfigjson": "e30="[1:]}}}).action
+    assert isinstance(action, life.EnsureImage) and 'image pull secret "regcred" cannot be used' in action.unreadable
 
 
 def test_a_runtime_that_is_away_says_nothing_about_the_pod() -> None:

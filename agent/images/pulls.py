@@ -1,0 +1,91 @@
+"""All pulls of a host: so many at once and no more, and an image that several pods want is pulled once for all of them.
+
+Owns who pulls and who waits, and the order in which credentials are tried. Whether a pull is needed, and what its end means to a pod, is
+the pod's business.
+
+    wanted ─► [turn: one for each image and set of credentials] ─► [slot: `at_once` of them] ─► credential after credential ─► outcome for
+    all
+
+Subtle: pods share a pull only if they bring the same credentials: nobody gets an image by somebody else's. Whoever pulls may be broken off
+(its pod was deleted); the next who waits goes on in its place, and the runtime has kept what was fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from agent.images.keyring import Credential
+from agent.runtime.contract import LocalImage, Runtime, RuntimeFault
+from common.clock import Clock
+from common.errors import NotNow, SteersmanError
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """unless_present: somebody else's pull will do."""
+
+    image: str
+    credentials: tuple[Credential, ...] = ()
+    unless_present: bool = False
+
+
+class Pulled(msgspec.Struct, frozen=True):
+    """took_s: the pull alone; None: it was there, thanks to somebody else."""
+
+    image: LocalImage
+    took_s: float | None
+
+
+class _Turn:
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.pulled: Pulled | None = None
+        self.error: SteersmanError | None = None
+
+
+class Pulls:
+    def __init__(self, runtime: Runtime, clock: Clock, *, at_once: int) -> None:
+        self._runtime = runtime
+        self._clock = clock
+        self._slots = asyncio.Semaphore(at_once)
+        self._turns: dict[Wanted, _Turn] = {}
+
+    async def pull(self, wanted: Wanted) -> Pulled:
+        """Raises what `Runtime.pull` raises."""
+        turn = self._turns.setdefault(wanted, _Turn())
+        async with turn.lock:
+            if turn.pulled is None and turn.error is None:
+                try:
+                    async with self._slots:
+                        turn.pulled = await self._pull(wanted)
+                except (RuntimeFault, NotNow) as error:
+                    turn.error = error
+                # Whoever comes later wants it anew; who waits already gets this outcome.
+                self._turns.pop(wanted, None)
+        if turn.pulled is None:
+            assert turn.error is not None
+            raise turn.error.with_traceback(None)
+        return turn.pulled
+
+    async def _pull(self, wanted: Wanted) -> Pulled:
+        if wanted.unless_present:
+            image = await self._runtime.image(wanted.image)
+            if image is not None:
+                return Pulled(image, None)
+        began_s = self._clock.monotonic()
+        image = await self._try_each(wanted)
+        return Pulled(image, self._clock.monotonic() - began_s)
+
+    async def _try_each(self, wanted: Wanted) -> LocalImage:
+        """The first credential that works; if none does, what was said to each."""
+        words: dict[str, None] = {}
+        fault: RuntimeFault | None = None
+        for credential in wanted.credentials or (None,):
+            try:
+                return await self._runtime.pull(wanted.image, credential)
+            except RuntimeFault as refused:
+                fault = refused
+                words[refused.message] = None
+        assert fault is not None
+        raise RuntimeFault(next(iter(words)) if len(words) == 1 else f"[{', '.join(words)}]", kind=fault.kind) from None

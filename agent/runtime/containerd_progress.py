@@ -1,0 +1,87 @@
+"""Whether a pull in containerd gets on: its CRI says nothing before the end, and 1.6 waits for a stalled registry for ever.
+
+Looks at containerd's content store, on the same socket as the CRI. What belongs to an image is told by its labels: the blobs of a
+repository carry `containerd.io/distribution.source.HOST`, a manifest among them the digests of its layers
+(`containerd.io/gc.ref.content…`), and what is being fetched is called `layer-DIGEST`. Owns the messages used, read by hand as in
+`containerd_events.py`:
+
+    ListContentRequest { repeated string filters = 1 }     ListContentResponse { repeated Info { string digest = 1; map labels = 5 } info
+    = 1 } ListStatusesResponse { repeated Status { started_at = 1; updated_at = 2; string ref = 3; int64 offset = 4 } statuses = 1 }
+
+Subtle: unpacking shows nowhere, so there is far more patience while nothing is being fetched and something is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import grpc
+import msgspec
+
+from agent.images.reference import Reference
+from agent.runtime.containerd_events import NAMESPACE, fields, string_field, varints
+
+LIST = "/containerd.services.content.v1.Content/List"
+STATUSES = "/containerd.services.content.v1.Content/ListStatuses"
+SOURCE = "containerd.io/distribution.source."
+CHILD = "containerd.io/gc.ref.content"
+CALL_S = 10.0
+UNPACK_S = 900.0
+"""The longest that a pull may take over what shows nowhere."""
+LOOKS = 6
+"""How often it is looked within the time that a pull may stand still."""
+METADATA = (("containerd-namespace", NAMESPACE),)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """Of one image. there: how many of its blobs; fetching: what is on its way, and how many bytes have come."""
+
+    there: int = 0
+    fetching: tuple[tuple[str, int], ...] = ()
+
+
+class Progress:
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._list = channel.unary_stream(LIST)
+        self._statuses = channel.unary_unary(STATUSES)
+
+    async def stalled(self, image: Reference, progress_s: float) -> None:
+        """Returns once nothing of the image has come for `progress_s` although it should. Until then it does not return."""
+        loop = asyncio.get_running_loop()
+        before, since = Seen(), loop.time()
+        while True:
+            await asyncio.sleep(progress_s / LOOKS)
+            now = await self._look(image)
+            if now is None or now != before:
+                before, since = now or before, loop.time()
+            unpacking = now is not None and now.there and not now.fetching
+            if loop.time() - since >= (max(progress_s, UNPACK_S) if unpacking else progress_s):
+                return
+
+    async def _look(self, image: Reference) -> Seen | None:
+        """None: containerd does not say."""
+        request = string_field(1, f'labels."{SOURCE}{image.host}"~="(^|,){image.path}(,|$)"'.encode())
+        try:
+            blobs = [blob async for page in self._list(request, metadata=METADATA, timeout=CALL_S) for blob in _blobs(page)]
+            answer = await self._statuses(b"", metadata=METADATA, timeout=CALL_S)
+        except (grpc.aio.AioRpcError, ValueError):
+            return None
+        own = {digest for blob in blobs for digest in blob}
+        fetching = tuple((ref, offset) for ref, offset in _fetched(answer) if ref.partition("-")[2] in own)
+        return Seen(len(blobs), fetching)
+
+
+def _blobs(page: bytes) -> Iterator[list[str]]:
+    """For each blob the digests of its children."""
+    for number, info in fields(page):
+        if number == 1:
+            labels = (dict(fields(entry)) for each, entry in fields(info) if each == 5)
+            yield [label.get(2, b"").decode() for label in labels if label.get(1, b"").startswith(CHILD.encode())]
+
+
+def _fetched(answer: bytes) -> Iterator[tuple[str, int]]:
+    for number, status in fields(answer):
+        if number == 1:
+            ref = next((value for each, value in fields(status) if each == 3), b"").decode()
+            yield ref, next((value for each, value in varints(status) if each == 4), 0)

@@ -1,0 +1,138 @@
+"""Pulling from real registries, with containerd and with Docker: who is let in, what is told, and a registry that stalls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent.images.keyring import Credential
+from agent.runtime.contract import Runtime, RuntimeFault
+from common.aio import tasks
+from tests.agent import containerd_host, docker_host, registries
+from tests.agent.registries import PASSWORD, USER, Content, Registry, Stalling, Tokens
+
+RIGHT, WRONG = Credential(USER, PASSWORD), Credential(USER, "guessed")
+PROGRESS_S = 2.0
+HOSTS = {"containerd": containerd_host, "docker": docker_host}
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """A runtime's host and what it can pull from."""
+
+    host: object
+    open: Registry
+    password: Registry
+    token: Registry
+    tokens: Tokens
+    stalling: Stalling
+    stalling_address: str
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.containerd) for name in HOSTS])
+def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    module = HOSTS[request.param]
+    why = module.missing() or registries.missing()
+    if why:
+        pytest.skip(f"no {request.param} with a registry: {why}")
+    folder: Path = tmp_path_factory.mktemp(f"registries-{request.param}")
+    with ExitStack() as stack:
+        start = stack.enter_context
+        host = start(getattr(module, f"{request.param}_host")())
+        tokens, stalling = Tokens(folder / "token"), Stalling(Content("stalling", size=400_000))
+        start(registries.serving(tokens.handler(), 5004, netns=host.netns))
+        start(registries.serving(stalling.handler(), 5005, netns=host.netns))
+        stack.callback(stalling.go_on.set)
+        yield Ground(
+            host,
+            start(registries.registry(folder / "open", 5001, netns=host.netns)),
+            start(registries.registry(folder / "password", 5002, netns=host.netns, auth="password")),
+            start(registries.registry(folder / "token", 5003, netns=host.netns, auth="token", token_port=5004)),
+            tokens, stalling, "127.0.0.1:5005",
+        )  # fmt: skip
+
+
+def run(ground: Ground, test: Callable[[Runtime], Coroutine]) -> None:
+    async def main() -> None:
+        runtime = ground.host.runtime(progress_s=PROGRESS_S)
+        try:
+            await test(runtime)
+        finally:
+            await runtime.close()
+
+    asyncio.run(main())
+
+
+def test_an_image_is_pulled_by_tag_and_by_digest(ground: Ground) -> None:
+    content = Content("plain", size=50_000)
+    digest = ground.open.put("team/plain:1", content)
+
+    async def test(runtime: Runtime) -> None:
+        pulled = await runtime.pull(f"{ground.open.address}/team/plain:1")
+        assert pulled.size_bytes > 10_000
+        by_digest = f"{ground.open.address}/team/plain@{digest}"
+        assert (await runtime.pull(by_digest)).id == pulled.id
+        assert (await runtime.pull(f"{ground.open.address}/team/plain:1@{digest}")).id == pulled.id
+        assert (await runtime.image(by_digest)).id == pulled.id
+
+    run(ground, test)
+
+
+def test_a_digest_that_is_not_there_is_refused(ground: Ground) -> None:
+    ground.open.put("team/plain:1", Content("plain", size=50_000))
+
+    async def test(runtime: Runtime) -> None:
+        with pytest.raises(RuntimeFault) as caught:
+            await runtime.pull(f"{ground.open.address}/team/plain@sha256:{'0' * 64}")
+        assert caught.value.kind == "ErrImagePull"
+
+    run(ground, test)
+
+
+@pytest.mark.parametrize("kind", ["password", "token"])
+def test_a_private_image_is_for_who_has_the_password(ground: Ground, kind: str) -> None:
+    private: Registry = getattr(ground, kind)
+    private.put("team/private:1", Content(kind))
+    image = f"{private.address}/team/private:1"
+
+    async def test(runtime: Runtime) -> None:
+        for credential in (None, WRONG):
+            with pytest.raises(RuntimeFault) as caught:
+                await runtime.pull(image, credential)
+            assert caught.value.kind == "ErrImagePull" and image in caught.value.message
+            assert any(word in caught.value.message.lower() for word in ("unauthorized", "no basic auth", "denied", "authentication"))
+            assert PASSWORD not in caught.value.message and "guessed" not in caught.value.message
+        assert (await runtime.pull(image, RIGHT)).id
+
+    run(ground, test)
+
+
+def test_a_registry_that_stalls_fails_its_own_pull_and_no_other(ground: Ground) -> None:
+    ground.open.put("team/other:1", Content("other", size=50_000))
+    image = f"{ground.stalling_address}/team/slow:1"
+
+    async def test(runtime: Runtime) -> None:
+        async def slow() -> str:
+            with pytest.raises(RuntimeFault) as caught:
+                await runtime.pull(image)
+            return caught.value.message
+
+        async def other() -> str:
+            await asyncio.to_thread(ground.stalling.stalled.wait, 20)
+            return (await runtime.pull(f"{ground.open.address}/team/other:1")).id
+
+        async with asyncio.timeout(30):
+            words, identity = await tasks.gather(slow(), other())
+        assert image in words and "no progress for 2 s" in words and identity
+        # It stalls again where it stopped, and once it goes on the pull does.
+        async with asyncio.timeout(30):
+            assert "no progress for 2 s" in await slow()
+        ground.stalling.go_on.set()
+        async with asyncio.timeout(30):
+            assert (await runtime.pull(image)).id
+
+    run(ground, test)
