@@ -28,6 +28,7 @@ import click
 from agent import joining
 from agent.agent import Agent
 from agent.cgroups import PodCgroups
+from agent.images import registries, registry_file
 from agent.journal import FileJournal, MemoryJournal
 from agent.last_words import LastWords
 from agent.link import Link
@@ -246,6 +247,7 @@ async def _run_host(settings: Settings) -> None:
     handle = _lock(folder)
     clock = SystemClock()
     try:
+        registry_file.load(folder / registries.FILE)  # what is wrong with it is better said now
         identity = await _identity(settings, folder, node=settings.node_name or host_name(), shared=None)
         runtime = _real_runtime(settings, identity.cluster, clock)
         parts = Parts(
@@ -261,6 +263,7 @@ async def _run_host(settings: Settings) -> None:
             last_words=LastWords(f"{settings.data_dir}/pods", settings.log_root),
             cgroups=PodCgroups(settings.cgroup_root) if settings.cgroup_root else None,
             reach=NetworkReach(),
+            registries=folder / registries.FILE,
         )
         try:
             await _play(parts, identity, None)

@@ -11,14 +11,15 @@ import logging
 from collections.abc import Callable
 
 from agent.assignment import Assignment, decode
-from agent.images.pulls import Pulls
+from agent.images.pulls import Own, Pulls, nobodys
+from agent.images.registry_file import RegistryFile
 from agent.journal import Entry
 from agent.lifecycle.life import Host, Note
 from agent.logs import Look
 from agent.operations import Tools
 from agent.parts import Parts
 from agent.probes.checks import HostChecks
-from agent.reporter import Reporter
+from agent.reporter import NODE, Reporter
 from agent.tokens import PodTokens
 from agent.worker import Worker
 from common.aio import tasks
@@ -46,7 +47,7 @@ class Holdings:
             host=host,
             checks=HostChecks(parts.runtime.sessions, parts.reach),
             starts=asyncio.Semaphore(parts.settings.parallel_starts),
-            pulls=Pulls(parts.runtime, parts.clock, at_once=parts.settings.parallel_pulls),
+            pulls=Pulls(parts.runtime.images, parts.clock, at_once=parts.settings.parallel_pulls, own=self._own_credentials()),
             logs=parts.logs,
             volumes=parts.volumes,
             last_words=parts.last_words,
@@ -54,6 +55,12 @@ class Holdings:
             prefer_local_images=parts.settings.prefer_local_images,
             use_host_ports=parts.network.use_host_ports,
         )
+
+    def _own_credentials(self) -> Own:
+        parts = self._parts
+        if parts.registries is None:
+            return nobodys
+        return RegistryFile(parts.registries, parts.runtime.images, lambda note: self._reporter.happened(NODE, note)).credentials_for
 
     def adopt(self, group: tasks.TaskGroup) -> None:
         """Begin: a worker for each pod of the journal."""

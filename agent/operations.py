@@ -143,7 +143,7 @@ class Operations:
             return Outcome(error=text, kind=life.INVALID_IMAGE_NAME)
         local_will_do = action.policy != "Always" or self._tools.prefer_local_images
         if local_will_do:
-            image = await self._tools.runtime.image(action.image)
+            image = await self._tools.runtime.images.find(action.image)
             if image is not None:
                 return Outcome(value=image.id, user=image.user, kind=learn.PRESENT)
             if action.policy == "Never":

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from agent.cgroups import PodCgroups
@@ -23,7 +25,7 @@ from common.clock import Clock
 
 class Parts(msgspec.Struct, frozen=True):
     """What an agent is made of. logs, volumes, last_words, cgroups None: the runtime has none (hollow).
-    reach: how probes and hooks reach a pod over the network."""
+    reach: how probes and hooks reach a pod over the network. registries: the file of the host's registries."""
 
     name: str
     settings: Settings
@@ -37,3 +39,4 @@ class Parts(msgspec.Struct, frozen=True):
     last_words: LastWords | None = None
     cgroups: PodCgroups | None = None
     reach: Reach = HollowReach()
+    registries: Path | None = None

@@ -70,7 +70,7 @@ async def measure(runtime_name: str, name: str, count: int = 1, parallel: int = 
     LOGS.mkdir(parents=True, exist_ok=True)
     runtime = _runtime(runtime_name)
     try:
-        image = await runtime.image(IMAGE)
+        image = await runtime.images.find(IMAGE)
         if image is None:
             raise NotFound(f"the lab has no image {IMAGE}")
         pods = Pods(runtime, image.id)

@@ -13,11 +13,14 @@ Subtle: pods share a pull only if they bring the same credentials: nobody gets a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from agent.images import reference
 from agent.images.keyring import Credential
-from agent.runtime.contract import LocalImage, Runtime, RuntimeFault
+from agent.images.reference import Reference
+from agent.runtime.contract import Images, LocalImage, RuntimeFault
 from common.clock import Clock
 from common.errors import NotNow, SteersmanError
 
@@ -37,6 +40,13 @@ class Pulled(msgspec.Struct, frozen=True):
     took_s: float | None
 
 
+Own = Callable[[Reference], Awaitable[tuple[Credential, ...]]]
+
+
+async def nobodys(image: Reference) -> tuple[Credential, ...]:
+    return ()
+
+
 class _Turn:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -45,14 +55,16 @@ class _Turn:
 
 
 class Pulls:
-    def __init__(self, runtime: Runtime, clock: Clock, *, at_once: int) -> None:
-        self._runtime = runtime
+    def __init__(self, images: Images, clock: Clock, *, at_once: int, own: Own = nobodys) -> None:
+        """own: the host's own credentials for an image, tried after a pod's."""
+        self._images = images
+        self._own = own
         self._clock = clock
         self._slots = asyncio.Semaphore(at_once)
         self._turns: dict[Wanted, _Turn] = {}
 
     async def pull(self, wanted: Wanted) -> Pulled:
-        """Raises what `Runtime.pull` raises."""
+        """Raises what `Images.pull` raises."""
         turn = self._turns.setdefault(wanted, _Turn())
         async with turn.lock:
             if turn.pulled is None and turn.error is None:
@@ -70,7 +82,7 @@ class Pulls:
 
     async def _pull(self, wanted: Wanted) -> Pulled:
         if wanted.unless_present:
-            image = await self._runtime.image(wanted.image)
+            image = await self._images.find(wanted.image)
             if image is not None:
                 return Pulled(image, None)
         began_s = self._clock.monotonic()
@@ -81,9 +93,10 @@ class Pulls:
         """The first credential that works; if none does, what was said to each."""
         words: dict[str, None] = {}
         fault: RuntimeFault | None = None
-        for credential in wanted.credentials or (None,):
+        own = await self._own(reference.parse(wanted.image))
+        for credential in dict.fromkeys((*wanted.credentials, *own)) or (None,):
             try:
-                return await self._runtime.pull(wanted.image, credential)
+                return await self._images.pull(wanted.image, credential)
             except RuntimeFault as refused:
                 fault = refused
                 words[refused.message] = None

@@ -25,14 +25,12 @@ import grpc
 from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
 
-from agent.images import reference
-from agent.images.keyring import Credential
 from agent.runtime import containerd_events as native
 from agent.runtime import containerd_tasks
 from agent.runtime import cri as convert
 from agent.runtime import labels, shims
 from agent.runtime.containerd_call import MISSING, SHORT_S, call
-from agent.runtime.containerd_progress import Progress
+from agent.runtime.containerd_images import ContainerdImages
 from agent.runtime.containerd_session import ContainerdSessions
 from agent.runtime.contract import (
     LABEL_CLUSTER,
@@ -41,7 +39,6 @@ from agent.runtime.contract import (
     LABEL_POD_UID,
     ContainerSpec,
     ContainerStats,
-    LocalImage,
     ObservedContainer,
     ObservedSandbox,
     RuntimeEvent,
@@ -50,14 +47,11 @@ from agent.runtime.contract import (
     SandboxSpec,
     State,
 )  # fmt: skip
-from common.aio.tasks import first
 from common.errors import NotNow, Timeout, Unavailable
 
 log = logging.getLogger(__name__)
 
 OPERATION_S = 120.0
-PULL_S = 4 * 3600.0
-"""Far beyond any pull that gets on."""
 PROGRESS_S = 60.0
 STOP_MARGIN_S = 30.0
 CATCH_UP_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -90,10 +84,9 @@ class ContainerdRuntime:
         self._channel = grpc.aio.insecure_channel(endpoint, options=OPTIONS)
         self._runtime = stubs.RuntimeServiceStub(self._channel)
         self.sessions = ContainerdSessions(self._runtime, self._is_ours)
-        self._images = stubs.ImageServiceStub(self._channel)
+        self.images = ContainerdImages(self._channel, cluster=cluster, progress_s=progress_s)
         self._subscribe = self._channel.unary_stream(native.SUBSCRIBE)
         self._tasks = containerd_tasks.Tasks(self._channel)
-        self._progress, self._progress_s = Progress(self._channel), progress_s
         self._known: dict[str, _Known] = {}
         self._owners: dict[str, str] = {}
         """Container and sandbox ids to pod uids, for events."""
@@ -236,29 +229,6 @@ class ContainerdRuntime:
         if uid and event.topic == "/tasks/exit":
             self._exited.add(event.container_id)
         return uid
-
-    # Images.
-
-    async def image(self, image: str) -> LocalImage | None:
-        request = cri.ImageStatusRequest(image=cri.ImageSpec(image=image))
-        try:
-            response = await call(self._images.ImageStatus, request)
-        except RuntimeFault:
-            return None  # a name that cannot be parsed is no local image; the pull says what is wrong with it
-        return convert.image(response.image)
-
-    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
-        try:
-            named = reference.parse(image)
-        except ValueError as error:
-            raise RuntimeFault(f'failed to parse image reference "{image}": {error}', kind="InvalidImageName") from None
-        request = cri.PullImageRequest(image=cri.ImageSpec(image=image), auth=convert.auth(credential))
-        pulling = call(self._images.PullImage, request, timeout_s=PULL_S, kind="ErrImagePull")
-        response = await first(pulling, self._progress.stalled(named, self._progress_s))
-        if response is None:
-            words = f'failed to pull and unpack image "{named}": no progress for {self._progress_s:g} s'
-            raise RuntimeFault(words, kind="ErrImagePull")
-        return await self.image(response.image_ref) or LocalImage(response.image_ref)
 
     # Sandboxes.
 

@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from agent.images.keyring import Credential
+from agent.images.registries import Registries
 from common.errors import SteersmanError
 
 LABEL_CLUSTER = "steersman.io/cluster"
@@ -258,8 +259,23 @@ class Sessions(Protocol):
         """The path of a running sandbox' network namespace; "" is the host's. Raises RuntimeFault, BadRequest as `exec`."""
 
 
+class Images(Protocol):
+    """What the runtime has to make containers of; others may use it too."""
+
+    async def find(self, image: str) -> LocalImage | None:
+        """A local image by name, digest or id; None when it is not there."""
+
+    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
+        """Pull it, as nobody or with that credential. It may take long, as long as it gets on: a registry that sends nothing any more is
+        given up on. Broken off, what was fetched may stay. Raises RuntimeFault(kind="ErrImagePull" or "InvalidImageName")."""
+
+    async def use_registries(self, registries: Registries) -> tuple[str, ...]:
+        """Pull by these from now on. Returns what of them has no effect here, in words. Raises OSError."""
+
+
 class Runtime(Protocol):
     sessions: Sessions
+    images: Images
 
     async def info(self) -> RuntimeInfo: ...
 
@@ -271,13 +287,6 @@ class Runtime(Protocol):
 
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """Never ends by itself: it reconnects, and yields uid "" first and after each reconnection."""
-
-    async def image(self, image: str) -> LocalImage | None:
-        """A local image by name, digest or id; None when it is not there."""
-
-    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
-        """Pull it, as nobody or with that credential. It may take long, as long as it gets on: a registry that sends nothing any more is
-        given up on. Broken off, what was fetched may stay. Raises RuntimeFault(kind="ErrImagePull" or "InvalidImageName")."""
 
     async def create_sandbox(self, spec: SandboxSpec) -> str:
         """Create and start; returns its id. Called twice for the same (uid, attempt) it returns the first one's id."""

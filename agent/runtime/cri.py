@@ -131,6 +131,20 @@ def auth(credential: Credential | None) -> cri.AuthConfig | None:
     )  # fmt: skip
 
 
+def settings(status: cri.StatusResponse) -> dict:
+    """containerd's own of the CRI, as its verbose status tells them."""
+    try:
+        return msgspec.json.decode(status.info.get("config", "{}"), type=dict)
+    except msgspec.DecodeError:
+        return {}
+
+
+def registry_folder(status: cri.StatusResponse) -> str:
+    """Where containerd looks for registries' hosts.toml, "" if nowhere."""
+    registry = settings(status).get("registry")
+    return str(registry.get("configPath") or "") if isinstance(registry, dict) else ""
+
+
 def ended(status: cri.ContainerStatus) -> ObservedContainer:
     """A container from its full status."""
     return ObservedContainer(

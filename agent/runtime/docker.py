@@ -19,7 +19,6 @@ from pathlib import Path
 
 import msgspec
 
-from agent.images.keyring import Credential
 from agent.network.cni_exec import CniRunner, PluginFault
 from agent.runtime import cgroup_use, labels, shims
 from agent.runtime import docker_spec as convert
@@ -29,7 +28,6 @@ from agent.runtime.contract import (
     LABEL_POD_UID,
     ContainerSpec,
     ContainerStats,
-    LocalImage,
     ObservedContainer,
     ObservedSandbox,
     RuntimeEvent,
@@ -38,7 +36,8 @@ from agent.runtime.contract import (
     SandboxSpec,
 )  # fmt: skip
 from agent.runtime.docker_call import Document
-from agent.runtime.docker_engine import PROGRESS_S, Engine
+from agent.runtime.docker_engine import Engine
+from agent.runtime.docker_images import PROGRESS_S, DockerImages
 from agent.runtime.docker_session import DockerSessions
 from agent.runtime.docker_sight import Sight
 from common.clock import Clock
@@ -73,11 +72,12 @@ class DockerRuntime:
         """Needs a running event loop."""
         self._settings = settings
         self._ours = f"{LABEL_CLUSTER}={settings.cluster}"
-        self._engine = Engine(settings.endpoint, progress_s=settings.progress_s)
+        self._engine = Engine(settings.endpoint)
         self.sessions = DockerSessions(self._engine, settings.endpoint, settings.cluster)
         self._network = network
         self._clock = clock
         self._sight = Sight(self._engine, network)
+        self.images = DockerImages(self._engine.client, changed=self._sight.image_changed, progress_s=settings.progress_s)
         self._ids: set[str] = set()
         """Of our containers, as far as they were made or listed here; so that most calls need not ask whose one is."""
         self._whole: set[str] = set()
@@ -178,29 +178,12 @@ class DockerRuntime:
                     yield RuntimeEvent("")
             await asyncio.sleep(RECONNECT_S)
 
-    # Images.
-
-    async def image(self, image: str) -> LocalImage | None:
-        found = await self._engine.images.find(image)
-        if found is None:
-            return None
-        user = ((found.get("Config") or {}).get("User") or "").partition(":")[0]
-        return LocalImage(found["Id"], user, int(found.get("Size") or 0))
-
-    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
-        await self._engine.images.pull(image, credential)
-        found = await self.image(image)
-        if found is None:
-            raise RuntimeFault(f'the image "{image}" was pulled and is not there', kind="ErrImagePull")
-        self._sight.image_changed(found.id)  # it may have a new name
-        return found
-
     # Sandboxes.
 
     async def create_sandbox(self, spec: SandboxSpec) -> str:
         Path(spec.log_directory).mkdir(mode=0o755, parents=True, exist_ok=True)
         kind = "CreatePodSandboxError"
-        image = await self.image(self._settings.sandbox_image) or await self.pull(self._settings.sandbox_image)
+        image = await self.images.find(self._settings.sandbox_image) or await self.images.pull(self._settings.sandbox_image)
         name = convert.name("POD", spec, spec.attempt)
         config = convert.sandbox_config(spec, cluster=self._settings.cluster, image=image.id)
         identity = await self._engine.create(name, config, kind=kind)

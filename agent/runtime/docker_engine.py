@@ -21,40 +21,40 @@ from aiodocker.exceptions import DockerError
 
 from agent.runtime.contract import Ends
 from agent.runtime.docker_call import Document, Refused, gone_is_fine, limited, or_none
-from agent.runtime.docker_images import DockerImages
 from common.errors import Unavailable
 
 OPERATION_S = 120.0
-PROGRESS_S = 60.0
 LISTED = ("Id", "Names", "Labels", "State", "Created")
 
 
 class Engine:
-    """endpoint: `unix:///run/docker.sock`. progress_s: of pulls. Needs a running event loop."""
+    """endpoint: `unix:///run/docker.sock`. client: for those who look after one kind of its objects. Needs a running event loop."""
 
-    def __init__(self, endpoint: str, *, progress_s: float = PROGRESS_S) -> None:
+    def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._client = aiodocker.Docker(endpoint)
-        self.images = DockerImages(self._client, progress_s=progress_s)
+        self.client = aiodocker.Docker(endpoint)
 
     async def close(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
     async def version(self) -> Document:
-        return await limited(self._client.version())
+        return await limited(self.client.version())
 
     async def info(self) -> Document:
-        return await limited(self._client.system.info())
+        return await limited(self.client.system.info())
 
     async def containers(self, *labels: str) -> list[Document]:
         """All, also ended ones, that carry these labels (`KEY=VALUE`)."""
         filters = json.dumps({"label": list(labels)})
-        listed = await limited(self._client.containers.list(all=True, filters=filters))
+        listed = await limited(self.client.containers.list(all=True, filters=filters))
         return [{key: item[key] for key in LISTED} for item in listed]
 
     async def inspect(self, identity: str) -> Document | None:
         """None: it is not there."""
-        return await or_none(limited(self._client.containers.container(identity).show()))
+        return await or_none(limited(self.client.containers.container(identity).show()))
+
+    async def image(self, identity: str) -> Document | None:
+        return await or_none(limited(self.client.images.inspect(identity)))
 
     async def written(self, identity: str) -> int | None:
         """Bytes in its writable layer, which Docker counts for the answer. None: it is not there."""
@@ -64,7 +64,7 @@ class Engine:
     async def create(self, name: str, config: Document, *, kind: str) -> str | None:
         """None: the name is taken."""
         try:
-            made = await limited(self._client.containers.create(config, name=name), OPERATION_S, kind=kind)
+            made = await limited(self.client.containers.create(config, name=name), OPERATION_S, kind=kind)
         except Refused as fault:
             if fault.status == 409:
                 return None
@@ -73,35 +73,35 @@ class Engine:
 
     async def start(self, identity: str, *, kind: str) -> None:
         """Started already: fine."""
-        await limited(self._client.containers.container(identity).start(), OPERATION_S, kind=kind)
+        await limited(self.client.containers.container(identity).start(), OPERATION_S, kind=kind)
 
     async def stop(self, identity: str, *, grace_s: int, margin_s: float) -> None:
         with gone_is_fine():
-            await limited(self._client.containers.container(identity).stop(t=grace_s), grace_s + margin_s)
+            await limited(self.client.containers.container(identity).stop(t=grace_s), grace_s + margin_s)
 
     async def kill(self, identity: str) -> None:
         """Returns when it has ended; one that does not run, or is not there, is fine."""
         with gone_is_fine(404, 409):
-            await limited(self._client.containers.container(identity).kill(), OPERATION_S)
+            await limited(self.client.containers.container(identity).kill(), OPERATION_S)
 
     async def remove(self, identity: str) -> None:
         with gone_is_fine():
             try:
-                await limited(self._client.containers.container(identity).delete(force=True, v=True), OPERATION_S)
+                await limited(self.client.containers.container(identity).delete(force=True, v=True), OPERATION_S)
             except Refused as fault:
                 if fault.status == 409:
                     raise Unavailable(f"it is being removed: {fault.message}") from None
                 raise
 
     async def new_exec(self, identity: str, command: tuple[str, ...], ends: Ends) -> Exec:
-        made = self._client.containers.container(identity).exec(
+        made = self.client.containers.container(identity).exec(
             list(command), stdin=ends.stdin, stdout=ends.stdout, stderr=ends.stderr, tty=ends.tty
         )
         return Exec(await limited(made))
 
     def container(self, identity: str) -> Main:
         """Its main process, to attach to."""
-        return Main(identity, self._client.containers.container(identity))
+        return Main(identity, self.client.containers.container(identity))
 
     def events(self, *labels: str, since: float) -> Events:
         """Of containers with these labels, from this moment on. To be closed."""

@@ -1,4 +1,6 @@
-"""The images of a Docker engine: looking at one, pulling one.
+"""The images of a Docker engine: looking at one, pulling one, from a mirror if `registries.yaml` has one.
+
+Docker itself knows mirrors of its Hub alone. So an image is pulled under the mirror's name and gets its own name afterwards.
 
 A pull may take as long as it gets on: Docker tells of every step, and when it has told of none for `progress_s`, the registry is taken for
 stalled and the pull broken off, as the kubelet did it.
@@ -7,50 +9,89 @@ stalled and the pull broken off, as the kubelet did it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 
 import aiodocker
 
 from agent.images import reference
 from agent.images.keyring import Credential
-from agent.runtime.contract import RuntimeFault
+from agent.images.reference import Reference
+from agent.images.registries import Registries
+from agent.runtime import docker_registries
+from agent.runtime.contract import LocalImage, RuntimeFault
 from agent.runtime.docker_call import Document, limited, or_none, translated
 from common.errors import Unavailable
 
+PROGRESS_S = 60.0
 HUB_SERVER = "https://index.docker.io/v1/"
 DONE = "Status: "
 """How the last line of a pull that went well begins."""
 
 
 class DockerImages:
-    def __init__(self, client: aiodocker.Docker, *, progress_s: float) -> None:
-        self._client = client
-        self._progress_s = progress_s
+    """See `contract.Images`. changed: told of the id of an image that may have a new name."""
 
-    async def find(self, image: str) -> Document | None:
-        """By name, digest or id; None: it is not there."""
+    def __init__(self, client: aiodocker.Docker, *, changed: Callable[[str], None], progress_s: float) -> None:
+        self._client = client
+        self._changed = changed
+        self._progress_s = progress_s
+        self._registries = Registries()
+
+    async def use_registries(self, registries: Registries) -> tuple[str, ...]:
+        self._registries = registries
+        return docker_registries.without_effect(registries, await limited(self._client.system.info()))
+
+    async def find(self, image: str) -> LocalImage | None:
+        found = await self._inspect(image)
+        if found is None:
+            return None
+        user = ((found.get("Config") or {}).get("User") or "").partition(":")[0]
+        return LocalImage(found["Id"], user, int(found.get("Size") or 0))
+
+    async def _inspect(self, image: str) -> Document | None:
         try:
-            reference.parse(image)  # nothing else becomes part of a URL
+            named = reference.parse(image)  # nothing else becomes part of a URL
         except ValueError:
             return None
-        return await or_none(limited(self._client.images.inspect(image)))
+        found = await or_none(limited(self._client.images.inspect(image)))
+        if found is None and named.digest:  # there is no naming by digest: what came from a mirror has that one's name
+            for _, mirrored in docker_registries.mirrored(self._registries, named):
+                found = found or await or_none(limited(self._client.images.inspect(_exact(mirrored))))
+        return found
 
-    async def pull(self, image: str, credential: Credential | None = None) -> None:
-        """Raises RuntimeFault(kind="ErrImagePull" or "InvalidImageName") with the registry's words."""
+    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
+        await self._fetch(image, credential)
+        found = await self.find(image)
+        if found is None:
+            raise RuntimeFault(f'the image "{image}" was pulled and is not there', kind="ErrImagePull")
+        self._changed(found.id)
+        return found
+
+    async def _fetch(self, image: str, credential: Credential | None) -> None:
         try:
             named = reference.parse(image)
         except ValueError as error:
             raise RuntimeFault(f'failed to parse image reference "{image}": {error}', kind="InvalidImageName") from None
-        try:
-            with translated("ErrImagePull"):
-                await self._follow(named, credential)
-        except RuntimeFault as fault:
-            raise RuntimeFault(f'failed to pull image "{image}": {fault.message}', kind=fault.kind) from None
+        words = []
+        for server, place in [*docker_registries.mirrored(self._registries, named), (docker_registries.own_server(named), named)]:
+            fits = credential is not None and credential.server in (server, "" if place == named else server)
+            try:
+                with translated("ErrImagePull"):
+                    await self._follow(place, credential if fits else None)
+                    if place != named and named.tag and not named.digest:
+                        await self._rename(place, named)
+                return
+            except RuntimeFault as fault:
+                words.append(fault.message if place == named else f"mirror {place.host}: {fault.message}")
+        raise RuntimeFault(f'failed to pull image "{image}": {"; ".join(reversed(words))}', kind="ErrImagePull")
 
-    async def _follow(self, image: reference.Reference, credential: Credential | None) -> None:
-        # Docker takes a tag beside a digest for a part of the digest.
-        name = f"{image.repository}@{image.digest}" if image.digest else str(image)
-        steps = self._client.images.pull(name, auth=None if credential is None else _auth(image, credential), stream=True)
+    async def _rename(self, old: Reference, new: Reference) -> None:
+        await limited(self._client.images.tag(str(old), new.repository, tag=new.tag))
+        await limited(self._client.images.delete(str(old)))
+
+    async def _follow(self, image: Reference, credential: Credential | None) -> None:
+        steps = self._client.images.pull(_exact(image), auth=None if credential is None else _auth(image, credential), stream=True)
         last = ""
         try:
             async with aclosing(steps):
@@ -66,7 +107,12 @@ class DockerImages:
             raise Unavailable("Docker broke off while it pulled an image")
 
 
-def _auth(image: reference.Reference, credential: Credential) -> dict[str, str]:
+def _exact(image: Reference) -> str:
+    """Docker takes a tag beside a digest for a part of the digest."""
+    return f"{image.repository}@{image.digest}" if image.digest else str(image)
+
+
+def _auth(image: Reference, credential: Credential) -> dict[str, str]:
     server = HUB_SERVER if image.host == reference.DEFAULT_HOST else image.host
     if credential.identity_token:
         return {"identitytoken": credential.identity_token, "serveraddress": server}

@@ -96,7 +96,7 @@ class Sight:
 
     async def _image_names(self, identity: str) -> tuple[str, str]:
         if identity not in self._images:
-            document = await self._engine.images.find(identity)
+            document = await self._engine.image(identity)
             if document is None:
                 return identity, identity
             tags, digests = document.get("RepoTags") or [], document.get("RepoDigests") or []

@@ -15,6 +15,7 @@ import msgspec
 
 from agent.images import reference
 from agent.images.keyring import Credential
+from agent.images.registries import Registries
 from agent.runtime import hollow_program
 from agent.runtime.contract import (
     ContainerSpec,
@@ -96,6 +97,33 @@ class HollowSessions:
         raise BadRequest(NO_PROCESSES)
 
 
+class HollowImages:
+    """See `contract.Images`. before: `HollowRuntime._before`."""
+
+    def __init__(self, world: HollowWorld, before: Callable[..., Awaitable[None]], delays: Delays) -> None:
+        self._world = world
+        self._before = before
+        self._delays = delays
+
+    async def find(self, image: str) -> LocalImage | None:
+        await self._before("image", image)
+        return LocalImage(self._world.images[image], IMAGE_USER, IMAGE_BYTES) if image in self._world.images else None
+
+    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
+        await self._before("pull", image, self._delays.pull_s)
+        try:
+            reference.parse(image)
+        except ValueError as error:
+            raise RuntimeFault(f'failed to parse image reference "{image}": {error}', kind="InvalidImageName") from None
+        if any(word in image for word in MISSING_IMAGES):
+            raise RuntimeFault(f'failed to pull and unpack image "{image}": not found', kind="ErrImagePull")
+        self._world.images[image] = IMAGE_ID + image
+        return LocalImage(self._world.images[image], IMAGE_USER, IMAGE_BYTES)
+
+    async def use_registries(self, registries: Registries) -> tuple[str, ...]:
+        return ()
+
+
 class HollowRuntime:
     def __init__(
         self, clock: Clock, *, pod_cidr: str = "10.244.0.0/24", delays: Delays = Delays(), hook: Hook | None = None,
@@ -105,6 +133,7 @@ class HollowRuntime:
         self.hook = hook
         self.world = world or HollowWorld(clock, pod_cidr=pod_cidr)
         self.sessions = HollowSessions(self.world)
+        self.images = HollowImages(self.world, self._before, self.delays)
 
     async def info(self) -> RuntimeInfo:
         if self.world.away:
@@ -138,21 +167,6 @@ class HollowRuntime:
                 yield RuntimeEvent(await listener.next())
         finally:
             self.world.listeners.remove(listener)
-
-    async def image(self, image: str) -> LocalImage | None:
-        await self._before("image", image)
-        return LocalImage(self.world.images[image], IMAGE_USER, IMAGE_BYTES) if image in self.world.images else None
-
-    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
-        await self._before("pull", image, self.delays.pull_s)
-        try:
-            reference.parse(image)
-        except ValueError as error:
-            raise RuntimeFault(f'failed to parse image reference "{image}": {error}', kind="InvalidImageName") from None
-        if any(word in image for word in MISSING_IMAGES):
-            raise RuntimeFault(f'failed to pull and unpack image "{image}": not found', kind="ErrImagePull")
-        self.world.images[image] = IMAGE_ID + image
-        return LocalImage(self.world.images[image], IMAGE_USER, IMAGE_BYTES)
 
     async def create_sandbox(self, spec: SandboxSpec) -> str:
         await self._before("create_sandbox", spec.uid, self.delays.sandbox_s)

@@ -10,6 +10,7 @@ import base64
 import datetime
 import hashlib
 import io
+import ipaddress
 import json
 import shutil
 import socket
@@ -155,6 +156,21 @@ def registry(folder: Path, port: int, *, netns: str = "", auth: str = "", token_
         yield made
     finally:
         made.stop()
+
+
+def certificate(folder: Path) -> None:
+    """An authority's ca.pem and, made by it, server.pem with server.key for 127.0.0.1."""
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("authority", "127.0.0.1")]
+    local = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    for number, (file, extension) in enumerate([("ca.pem", x509.BasicConstraints(ca=True, path_length=None)), ("server.pem", local)]):
+        made = x509.CertificateBuilder().subject_name(names[number]).issuer_name(names[0]).public_key(keys[number].public_key())
+        made = made.serial_number(number + 1).not_valid_before(now - day).not_valid_after(now + day)
+        signed = made.add_extension(extension, critical=number == 0).sign(keys[0], hashes.SHA256())
+        (folder / file).write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    private = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.key").write_bytes(keys[1].private_bytes(*private))
 
 
 # Servers of our own.

@@ -72,7 +72,7 @@ class Bench:
         self.runtime = runtime or HollowRuntime(clock, delays=delays)
         self.host = Host(node="host-1", addresses=("192.0.2.1",), memory_bytes=4 << 30, cpu_milli=2000, runtime="hollow", configs={})
         self.workers: dict[str, Worker] = {}
-        self.tools = Tools(self.runtime, clock, self.news, lambda: self.host, HostChecks(self.runtime.sessions, HollowReach()), asyncio.Semaphore(8), Pulls(self.runtime, clock, at_once=4))
+        self.tools = Tools(self.runtime, clock, self.news, lambda: self.host, HostChecks(self.runtime.sessions, HollowReach()), asyncio.Semaphore(8), Pulls(self.runtime.images, clock, at_once=4))
         group.start(self._listen())
 
     async def _listen(self) -> None:

@@ -50,7 +50,7 @@ class Bench:
         return SandboxSpec(**{**values, **changes})
 
     async def container(self, *command: str, name: str = "app", attempt: int = 0, **changes: object) -> ContainerSpec:
-        image = await self.runtime.image(IMAGE) or await self.runtime.pull(IMAGE)
+        image = await self.runtime.images.find(IMAGE) or await self.runtime.images.pull(IMAGE)
         values = {"name": name, "attempt": attempt, "image": image.id, "command": command, "log_path": f"{name}/{attempt}.log"}
         return ContainerSpec(**{**values, **changes})
 
@@ -220,9 +220,9 @@ def test_a_command_that_is_missing_ends_as_a_start_error(on: Callable) -> None:
 @pytest.mark.parametrize("image", ["127.0.0.1:1/missing:1", "127.0.0.1:1/does-not-exist:1"])
 def test_an_image_that_cannot_be_pulled(on: Callable, image: str) -> None:
     async def test(bench: Bench) -> None:
-        assert await bench.runtime.image(image) is None
+        assert await bench.runtime.images.find(image) is None
         with pytest.raises(RuntimeFault) as caught:
-            await bench.runtime.pull(image)
+            await bench.runtime.images.pull(image)
         assert caught.value.kind == "ErrImagePull" and image in caught.value.message
 
     on(test)
@@ -230,9 +230,9 @@ def test_an_image_that_cannot_be_pulled(on: Callable, image: str) -> None:
 
 def test_an_image_name_that_is_none(on: Callable) -> None:
     async def test(bench: Bench) -> None:
-        assert await bench.runtime.image("Not A Name") is None
+        assert await bench.runtime.images.find("Not A Name") is None
         with pytest.raises(RuntimeFault) as caught:
-            await bench.runtime.pull("Not A Name")
+            await bench.runtime.images.pull("Not A Name")
         assert caught.value.kind == "InvalidImageName"
 
     on(test)

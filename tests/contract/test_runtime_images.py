@@ -9,8 +9,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
+from agent.images import reference
+from agent.images import registries as registries_yaml
 from agent.images.keyring import Credential
+from agent.images.registries import Registries
 from agent.runtime.contract import Runtime, RuntimeFault
 from common.aio import tasks
 from tests.agent import containerd_host, docker_host, registries
@@ -72,12 +76,12 @@ def test_an_image_is_pulled_by_tag_and_by_digest(ground: Ground) -> None:
     digest = ground.open.put("team/plain:1", content)
 
     async def test(runtime: Runtime) -> None:
-        pulled = await runtime.pull(f"{ground.open.address}/team/plain:1")
+        pulled = await runtime.images.pull(f"{ground.open.address}/team/plain:1")
         assert pulled.size_bytes > 10_000
         by_digest = f"{ground.open.address}/team/plain@{digest}"
-        assert (await runtime.pull(by_digest)).id == pulled.id
-        assert (await runtime.pull(f"{ground.open.address}/team/plain:1@{digest}")).id == pulled.id
-        assert (await runtime.image(by_digest)).id == pulled.id
+        assert (await runtime.images.pull(by_digest)).id == pulled.id
+        assert (await runtime.images.pull(f"{ground.open.address}/team/plain:1@{digest}")).id == pulled.id
+        assert (await runtime.images.find(by_digest)).id == pulled.id
 
     run(ground, test)
 
@@ -87,7 +91,7 @@ def test_a_digest_that_is_not_there_is_refused(ground: Ground) -> None:
 
     async def test(runtime: Runtime) -> None:
         with pytest.raises(RuntimeFault) as caught:
-            await runtime.pull(f"{ground.open.address}/team/plain@sha256:{'0' * 64}")
+            await runtime.images.pull(f"{ground.open.address}/team/plain@sha256:{'0' * 64}")
         assert caught.value.kind == "ErrImagePull"
 
     run(ground, test)
@@ -102,11 +106,11 @@ def test_a_private_image_is_for_who_has_the_password(ground: Ground, kind: str) 
     async def test(runtime: Runtime) -> None:
         for credential in (None, WRONG):
             with pytest.raises(RuntimeFault) as caught:
-                await runtime.pull(image, credential)
+                await runtime.images.pull(image, credential)
             assert caught.value.kind == "ErrImagePull" and image in caught.value.message
             assert any(word in caught.value.message.lower() for word in ("unauthorized", "no basic auth", "denied", "authentication"))
             assert PASSWORD not in caught.value.message and "guessed" not in caught.value.message
-        assert (await runtime.pull(image, RIGHT)).id
+        assert (await runtime.images.pull(image, RIGHT)).id
 
     run(ground, test)
 
@@ -118,12 +122,12 @@ def test_a_registry_that_stalls_fails_its_own_pull_and_no_other(ground: Ground) 
     async def test(runtime: Runtime) -> None:
         async def slow() -> str:
             with pytest.raises(RuntimeFault) as caught:
-                await runtime.pull(image)
+                await runtime.images.pull(image)
             return caught.value.message
 
         async def other() -> str:
             await asyncio.to_thread(ground.stalling.stalled.wait, 20)
-            return (await runtime.pull(f"{ground.open.address}/team/other:1")).id
+            return (await runtime.images.pull(f"{ground.open.address}/team/other:1")).id
 
         async with asyncio.timeout(30):
             words, identity = await tasks.gather(slow(), other())
@@ -133,6 +137,64 @@ def test_a_registry_that_stalls_fails_its_own_pull_and_no_other(ground: Ground) 
             assert "no progress for 2 s" in await slow()
         ground.stalling.go_on.set()
         async with asyncio.timeout(30):
-            assert (await runtime.pull(image)).id
+            assert (await runtime.images.pull(image)).id
 
     run(ground, test)
+
+
+def registries_of(text: str) -> Registries:
+    return registries_yaml.parse(yaml.safe_load(text))
+
+
+def test_an_image_of_the_hub_comes_from_a_mirror_that_asks_for_a_password(ground: Ground) -> None:
+    digest = ground.password.put("library/mirrored:1", Content("mirrored"))
+    wanted = registries_of(
+        f"mirrors: {{docker.io: {{endpoint: ['http://127.0.0.1:1', 'http://{ground.password.address}']}}}}\n"
+        f"configs: {{'{ground.password.address}': {{auth: {{username: {USER}, password: {PASSWORD}}}}}}}\n"
+    )
+
+    async def test(runtime: Runtime) -> None:
+        assert await runtime.images.use_registries(wanted) == ()
+        (credential,) = wanted.credentials_for(reference.parse("mirrored:1"))
+        pulled = await runtime.images.pull("mirrored:1", credential)
+        assert (await runtime.images.find("docker.io/library/mirrored:1")).id == pulled.id
+        assert (await runtime.images.pull(f"mirrored@{digest}", credential)).id == pulled.id
+        assert (await runtime.images.find(f"mirrored@{digest}")).id == pulled.id
+        assert await runtime.images.use_registries(Registries()) == ()
+
+    run(ground, test)
+
+
+def test_what_no_mirror_has_comes_from_the_registry_itself(ground: Ground) -> None:
+    ground.open.put("team/only-here:1", Content("only here"))
+    wanted = registries_of(f"mirrors: {{'*': {{endpoint: ['http://127.0.0.1:1', 'http://{ground.stalling_address}/v2/none']}}}}")
+    ground.stalling.go_on.set()
+
+    async def test(runtime: Runtime) -> None:
+        await runtime.images.use_registries(wanted)
+        try:
+            assert (await runtime.images.pull(f"{ground.open.address}/team/only-here:1")).id
+        finally:
+            await runtime.images.use_registries(Registries())
+
+    run(ground, test)
+
+
+def test_a_registry_with_a_certificate_of_its_own_authority(ground: Ground, tmp_path: Path) -> None:
+    if ground.host.name != "containerd":
+        return  # Docker takes certificates from a folder of the machine
+    registries.certificate(tmp_path)
+    more = f"  tls:\n    certificate: {tmp_path}/server.pem\n    key: {tmp_path}/server.key\n"
+    wanted = registries_of(f"configs: {{'127.0.0.1:5006': {{tls: {{ca_file: {tmp_path}/ca.pem}}}}}}")
+
+    with registries.registry(tmp_path / "tls", 5006, netns=ground.host.netns, more=more) as secure:
+        secure.put("team/secure:1", Content("secure"))
+
+        async def test(runtime: Runtime) -> None:
+            with pytest.raises(RuntimeFault):
+                await runtime.images.pull(f"{secure.address}/team/secure:1")
+            assert await runtime.images.use_registries(wanted) == ()
+            assert (await runtime.images.pull(f"{secure.address}/team/secure:1")).id
+            await runtime.images.use_registries(Registries())
+
+        run(ground, test)

@@ -108,7 +108,7 @@ class OnContainerd(OnHost):
         return asyncio.run(main())
 
     async def _pods(self, runtime: ContainerdRuntime, uid: str) -> None:
-        image = await runtime.image(BUSYBOX)
+        image = await runtime.images.find(BUSYBOX)
         assert image is not None
         for attempt, command in ((7, PULSE), (8, "exit 3")):
             sandbox = await runtime.create_sandbox(SandboxSpec(

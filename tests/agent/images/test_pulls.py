@@ -17,18 +17,19 @@ from tests.agent import virtual
 ALICE, BOB = Credential("alice", "a"), Credential("bob", "b")
 
 
-class Registry(HollowRuntime):
+class Registry:
     """With doors: `private` opens to Bob alone; each pull takes ten seconds."""
 
     def __init__(self, clock: virtual.LoopClock) -> None:
-        super().__init__(clock, delays=Delays(pull_s=10.0))
+        self._hollow = HollowRuntime(clock, delays=Delays(pull_s=10.0)).images
         self.asked: list[tuple[str, str]] = []
+        self.find, self.use_registries = self._hollow.find, self._hollow.use_registries
 
     async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
         self.asked.append((image, credential.username if credential else ""))
         if "private" in image and credential != BOB:
             raise RuntimeFault(f"denied to {credential.username if credential else 'nobody'}", kind="ErrImagePull")
-        return await super().pull(image, credential)
+        return await self._hollow.pull(image, credential)
 
 
 def with_pulls(test: Callable[[Registry, Pulls, virtual.LoopClock], Coroutine], at_once: int = 2) -> None:
