@@ -263,7 +263,7 @@ async def _run_host(settings: Settings) -> None:
             last_words=LastWords(f"{settings.data_dir}/pods", settings.log_root),
             cgroups=PodCgroups(settings.cgroup_root) if settings.cgroup_root else None,
             reach=NetworkReach(),
-            registries=folder / registries.FILE,
+            images_folder=folder,
         )
         try:
             await _play(parts, identity, None)

@@ -84,6 +84,7 @@ class Agent:
                 ("sweep", self._sweep_orphans),
                 ("node-report", self._report_node),
                 ("network", self._parts.network.run),
+                ("images", self._holdings.images.run),
                 ("usage", lambda: self._usage.run(link.send)),
                 *([("tokens", partial(self._tokens.run, link.send))] if self._tokens is not None else []),
                 *([("storage", StorageWatch(self._parts, self._holdings.workers).run)] if self._parts.volumes is not None else []),

@@ -11,8 +11,7 @@ import logging
 from collections.abc import Callable
 
 from agent.assignment import Assignment, decode
-from agent.images.pulls import Own, Pulls, nobodys
-from agent.images.registry_file import RegistryFile
+from agent.images.host import HostImages
 from agent.journal import Entry
 from agent.lifecycle.life import Host, Note
 from agent.logs import Look
@@ -40,6 +39,7 @@ class Holdings:
         self._group: tasks.TaskGroup | None = None
         self.workers: dict[str, Worker] = {}
         self.configs: dict[Key, dict | None] = {}
+        self.images = HostImages(parts, lambda note: reporter.happened(NODE, note))
         self._tools = Tools(
             runtime=parts.runtime,
             clock=parts.clock,
@@ -47,7 +47,7 @@ class Holdings:
             host=host,
             checks=HostChecks(parts.runtime.sessions, parts.reach),
             starts=asyncio.Semaphore(parts.settings.parallel_starts),
-            pulls=Pulls(parts.runtime.images, parts.clock, at_once=parts.settings.parallel_pulls, own=self._own_credentials()),
+            pulls=self.images.pulls,
             logs=parts.logs,
             volumes=parts.volumes,
             last_words=parts.last_words,
@@ -55,12 +55,6 @@ class Holdings:
             prefer_local_images=parts.settings.prefer_local_images,
             use_host_ports=parts.network.use_host_ports,
         )
-
-    def _own_credentials(self) -> Own:
-        parts = self._parts
-        if parts.registries is None:
-            return nobodys
-        return RegistryFile(parts.registries, parts.runtime.images, lambda note: self._reporter.happened(NODE, note)).credentials_for
 
     def adopt(self, group: tasks.TaskGroup) -> None:
         """Begin: a worker for each pod of the journal."""

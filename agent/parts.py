@@ -25,7 +25,8 @@ from common.clock import Clock
 
 class Parts(msgspec.Struct, frozen=True):
     """What an agent is made of. logs, volumes, last_words, cgroups None: the runtime has none (hollow).
-    reach: how probes and hooks reach a pod over the network. registries: the file of the host's registries."""
+    reach: how probes and hooks reach a pod over the network. images_folder: of `registries.yaml`, and of what
+    is known of images; None: there is no disk (hollow)."""
 
     name: str
     settings: Settings
@@ -39,4 +40,4 @@ class Parts(msgspec.Struct, frozen=True):
     last_words: LastWords | None = None
     cgroups: PodCgroups | None = None
     reach: Reach = HollowReach()
-    registries: Path | None = None
+    images_folder: Path | None = None

@@ -32,8 +32,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prefer_local_images: an image that is here is used even if its policy is Always. run_dir: on a tmpfs, for Secrets in volumes.
     cni_config_dir "": no network configuration is written. bridge: a link's name, unique among the clusters on a host. pull_progress_s: a
     pull of which nothing comes for so long is given up. runtime_endpoint: Docker's default is its own socket. sandbox_image: of Docker's
-    pause containers; containerd has a setting of its own. eviction_hard: when pods are evicted for the host's sake, as the kubelet's option
-    of that name; eviction_pressure_transition_s: how long the node says so at the least."""
+    pause containers; containerd has a setting of its own. image_gc_…, image_…_gc_…: docs/images.md; eviction_…: docs/node-pressure.md."""
 
     data_dir: str = "/var/lib/kagent"
     run_dir: str = "/run/kagent"
@@ -56,6 +55,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parallel_starts: int = 8
     parallel_pulls: int = 3
     pull_progress_s: float = 60.0
+    image_gc_high_threshold_percent: int = 85
+    image_gc_low_threshold_percent: int = 80
+    image_minimum_gc_age_s: float = 120.0
+    image_maximum_gc_age_s: float = 0.0
+    image_gc_period_s: float = 300.0
     prefer_local_images: bool = False
     node_status_s: float = 5.0
     eviction_hard: str = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,pid.available<5%"
@@ -123,6 +127,13 @@ def _checked(settings: Settings) -> Settings:
         raise Invalid(f"agent settings: eviction_hard: {error}") from None
     need(settings.eviction_pressure_transition_s >= 0, "eviction_pressure_transition_s", "must be at least 0")
     need(settings.pull_progress_s >= 1, "pull_progress_s", "must be at least 1")
+    low, high = settings.image_gc_low_threshold_percent, settings.image_gc_high_threshold_percent
+    need(0 <= high <= 100, "image_gc_high_threshold_percent", "must be from 0 to 100")
+    need(0 <= low <= high, "image_gc_low_threshold_percent", f"must be from 0 to image_gc_high_threshold_percent ({high})")
+    need(settings.image_minimum_gc_age_s >= 0, "image_minimum_gc_age_s", "must not be negative")
+    oldest = settings.image_maximum_gc_age_s
+    need(oldest == 0 or oldest > settings.image_minimum_gc_age_s, "image_maximum_gc_age_s", "must be 0, or above image_minimum_gc_age_s")
+    need(settings.image_gc_period_s >= 1, "image_gc_period_s", "must be at least 1")
     need(settings.node_status_s > 0, "node_status_s", "must be above 0")
     for name in QUANTITIES:
         text = getattr(settings, name)

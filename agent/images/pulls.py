@@ -19,6 +19,7 @@ import msgspec
 
 from agent.images import reference
 from agent.images.keyring import Credential
+from agent.images.ledger import Ledger
 from agent.images.reference import Reference
 from agent.runtime.contract import Images, LocalImage, RuntimeFault
 from common.clock import Clock
@@ -55,8 +56,9 @@ class _Turn:
 
 
 class Pulls:
-    def __init__(self, images: Images, clock: Clock, *, at_once: int, own: Own = nobodys) -> None:
-        """own: the host's own credentials for an image, tried after a pod's."""
+    def __init__(self, images: Images, clock: Clock, *, at_once: int, own: Own = nobodys, ledger: Ledger | None = None) -> None:
+        """own: the host's own credentials for an image, tried after a pod's. ledger: told what was pulled."""
+        self._ledger = ledger or Ledger(None)
         self._images = images
         self._own = own
         self._clock = clock
@@ -81,12 +83,13 @@ class Pulls:
         return turn.pulled
 
     async def _pull(self, wanted: Wanted) -> Pulled:
-        if wanted.unless_present:
-            image = await self._images.find(wanted.image)
-            if image is not None:
-                return Pulled(image, None)
+        before = await self._images.find(wanted.image)
+        if wanted.unless_present and before is not None:
+            return Pulled(before, None)
         began_s = self._clock.monotonic()
         image = await self._try_each(wanted)
+        if before is None or before.id != image.id:  # or else it is whose it was before
+            self._ledger.pulled(reference.parse(wanted.image), image.id, self._clock.now())
         return Pulled(image, self._clock.monotonic() - began_s)
 
     async def _try_each(self, wanted: Wanted) -> LocalImage:

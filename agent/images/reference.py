@@ -10,6 +10,7 @@ is no host but part of a path on Docker Hub, whose own images lie under `library
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -64,6 +65,17 @@ def parse(text: str) -> Reference:
     if len(path) > NAME_MOST:
         raise ValueError(f"repository name must not be more than {NAME_MOST} characters")
     return Reference(host, path, tag or ("" if digest else DEFAULT_TAG), digest)
+
+
+def readable(names: Iterable[str]) -> list[Reference]:
+    """Those that are names: a runtime has its own words for "none"."""
+    found = []
+    for name in names:
+        try:
+            found.append(parse(name))
+        except ValueError:
+            continue
+    return found
 
 
 def _split(name: str) -> tuple[str, str]:

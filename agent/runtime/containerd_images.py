@@ -11,6 +11,7 @@ from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
 
 from agent.images import reference
+from agent.images.collection import StoredImage
 from agent.images.keyring import Credential
 from agent.images.registries import Registries
 from agent.runtime import containerd_registries
@@ -20,6 +21,7 @@ from agent.runtime.containerd_progress import Progress
 from agent.runtime.contract import LocalImage, RuntimeFault
 from common.aio.tasks import first
 
+REMOVE_S = 120.0
 PULL_S = 4 * 3600.0
 """Far beyond any pull that gets on."""
 
@@ -57,3 +59,18 @@ class ContainerdImages:
     async def use_registries(self, registries: Registries) -> tuple[str, ...]:
         status = await call(self._runtime.Status, cri.StatusRequest(verbose=True))
         return containerd_registries.write(convert.registry_folder(status), registries, self._cluster)
+
+    async def stored(self) -> list[StoredImage]:
+        containers = await call(self._runtime.ListContainers, cri.ListContainersRequest())
+        status = await call(self._runtime.Status, cri.StatusRequest(verbose=True))
+        own = str(convert.settings(status).get("sandboxImage", ""))
+        used = {name for container in containers.containers for name in (container.image_ref, container.image.image)}
+        listed = await call(self._images.ListImages, cri.ListImagesRequest())
+        return [convert.stored_image(image, used=used, own=own) for image in listed.images]
+
+    async def remove(self, image: StoredImage) -> None:
+        await call(self._images.RemoveImage, cri.RemoveImageRequest(image=cri.ImageSpec(image=image.id)), timeout_s=REMOVE_S)
+
+    async def folder(self) -> str:
+        info = await call(self._images.ImageFsInfo, cri.ImageFsInfoRequest())
+        return next((each.fs_id.mountpoint for each in info.image_filesystems), "/")

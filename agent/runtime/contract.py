@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from agent.images.collection import StoredImage
 from agent.images.keyring import Credential
 from agent.images.registries import Registries
 from common.errors import SteersmanError
@@ -271,6 +272,15 @@ class Images(Protocol):
 
     async def use_registries(self, registries: Registries) -> tuple[str, ...]:
         """Pull by these from now on. Returns what of them has no effect here, in words. Raises OSError."""
+
+    async def stored(self) -> list[StoredImage]:
+        """All that are here, whoever's."""
+
+    async def remove(self, image: StoredImage) -> None:
+        """Under all its names. Idempotent. Raises RuntimeFault when it is in use."""
+
+    async def folder(self) -> str:
+        """On the disk that they fill."""
 
 
 class Runtime(Protocol):

@@ -6,9 +6,13 @@ ones of `container-runtime-interface-api`, version v1.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 from cri_api.v1 import api_pb2 as cri
 
+from agent.images import reference
+from agent.images.collection import StoredImage
 from agent.images.keyring import Credential
 from agent.runtime import labels
 from agent.runtime.contract import (
@@ -120,6 +124,16 @@ def image(found: cri.Image) -> LocalImage | None:
     if not found.id:
         return None
     return LocalImage(found.id, str(found.uid.value) if found.HasField("uid") else found.username, found.size)
+
+
+def stored_image(found: cri.Image, *, used: Collection[str], own: str) -> StoredImage:
+    """used: ids and names that containers have; own: what containerd makes sandboxes of."""
+    tags, digests = reference.readable(found.repo_tags), reference.readable(found.repo_digests)
+    names = {found.id, *found.repo_tags, *found.repo_digests}
+    own_too = bool(own) and reference.readable([own]) in [[tag] for tag in tags]
+    return StoredImage(
+        found.id, tuple(tags), tuple(digests), found.size, used=not names.isdisjoint(used), pinned=found.pinned or own_too
+    )
 
 
 def auth(credential: Credential | None) -> cri.AuthConfig | None:

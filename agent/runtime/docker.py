@@ -77,7 +77,9 @@ class DockerRuntime:
         self._network = network
         self._clock = clock
         self._sight = Sight(self._engine, network)
-        self.images = DockerImages(self._engine.client, changed=self._sight.image_changed, progress_s=settings.progress_s)
+        self.images = DockerImages(
+            self._engine.client, changed=self._sight.image_changed, progress_s=settings.progress_s, sandbox_image=settings.sandbox_image
+        )
         self._ids: set[str] = set()
         """Of our containers, as far as they were made or listed here; so that most calls need not ask whose one is."""
         self._whole: set[str] = set()

@@ -15,25 +15,29 @@ from contextlib import aclosing
 import aiodocker
 
 from agent.images import reference
+from agent.images.collection import StoredImage
 from agent.images.keyring import Credential
 from agent.images.reference import Reference
 from agent.images.registries import Registries
 from agent.runtime import docker_registries
 from agent.runtime.contract import LocalImage, RuntimeFault
-from agent.runtime.docker_call import Document, limited, or_none, translated
+from agent.runtime.docker_call import Document, gone_is_fine, limited, or_none, translated
 from common.errors import Unavailable
 
 PROGRESS_S = 60.0
+LIST_S = 30.0
+REMOVE_S = 120.0
 HUB_SERVER = "https://index.docker.io/v1/"
 DONE = "Status: "
 """How the last line of a pull that went well begins."""
 
 
 class DockerImages:
-    """See `contract.Images`. changed: told of the id of an image that may have a new name."""
+    """See `contract.Images`. changed: told of the id of an image that may have a new name. sandbox_image: of pause containers."""
 
-    def __init__(self, client: aiodocker.Docker, *, changed: Callable[[str], None], progress_s: float) -> None:
+    def __init__(self, client: aiodocker.Docker, *, changed: Callable[[str], None], progress_s: float, sandbox_image: str) -> None:
         self._client = client
+        self._sandbox_image = next(iter(reference.readable([sandbox_image])), None)
         self._changed = changed
         self._progress_s = progress_s
         self._registries = Registries()
@@ -41,6 +45,25 @@ class DockerImages:
     async def use_registries(self, registries: Registries) -> tuple[str, ...]:
         self._registries = registries
         return docker_registries.without_effect(registries, await limited(self._client.system.info()))
+
+    async def stored(self) -> list[StoredImage]:
+        containers = await limited(self._client.containers.list(all=True))
+        used = {container["ImageID"] for container in containers}
+        found = []
+        for item in await limited(self._client.images.list(), LIST_S):
+            tags, digests = (reference.readable(item.get(key) or ()) for key in ("RepoTags", "RepoDigests"))
+            identity, own = item["Id"], self._sandbox_image in tags
+            found.append(StoredImage(identity, tuple(tags), tuple(digests), int(item["Size"]), used=identity in used, pinned=own))
+        return found
+
+    async def remove(self, image: StoredImage) -> None:
+        # Name by name: by its id Docker would remove what got another name meanwhile.
+        for name in [str(each) for each in (*image.tags, *image.digests)] or [image.id]:
+            with gone_is_fine():
+                await limited(self._client.images.delete(name), REMOVE_S)
+
+    async def folder(self) -> str:
+        return str((await limited(self._client.system.info()))["DockerRootDir"])
 
     async def find(self, image: str) -> LocalImage | None:
         found = await self._inspect(image)

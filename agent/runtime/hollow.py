@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 import msgspec
 
 from agent.images import reference
+from agent.images.collection import StoredImage
 from agent.images.keyring import Credential
 from agent.images.registries import Registries
 from agent.runtime import hollow_program
@@ -122,6 +123,20 @@ class HollowImages:
 
     async def use_registries(self, registries: Registries) -> tuple[str, ...]:
         return ()
+
+    async def stored(self) -> list[StoredImage]:
+        used = {container.spec.image for container in self._world.all()}
+        return [
+            StoredImage(identity, (reference.parse(name),), size_bytes=IMAGE_BYTES, used=identity in used)
+            for name, identity in self._world.images.items()
+        ]
+
+    async def remove(self, image: StoredImage) -> None:
+        for name in [name for name, identity in self._world.images.items() if identity == image.id]:
+            del self._world.images[name]
+
+    async def folder(self) -> str:
+        return "/"
 
 
 class HollowRuntime:

@@ -13,10 +13,16 @@ import yaml
 
 from agent.images import reference
 from agent.images import registries as registries_yaml
+from agent.images.collection import Policy
+from agent.images.collector import Collector
 from agent.images.keyring import Credential
+from agent.images.ledger import Ledger
+from agent.images.pulls import Pulls, Wanted
 from agent.images.registries import Registries
-from agent.runtime.contract import Runtime, RuntimeFault
+from agent.lifecycle.life import Note
+from agent.runtime.contract import ContainerSpec, Runtime, RuntimeFault, SandboxSpec
 from common.aio import tasks
+from common.clock import SystemClock
 from tests.agent import containerd_host, docker_host, registries
 from tests.agent.registries import PASSWORD, USER, Content, Registry, Stalling, Tokens
 
@@ -198,3 +204,32 @@ def test_a_registry_with_a_certificate_of_its_own_authority(ground: Ground, tmp_
             await runtime.images.use_registries(Registries())
 
         run(ground, test)
+
+
+def test_images_that_pods_pulled_go_when_the_disk_fills_and_those_of_others_stay(ground: Ground, tmp_path: Path) -> None:
+    for name in ("used", "unused", "shared"):
+        ground.open.put(f"gc/{name}:1", Content(f"gc {name}", runs=name == "used"))
+    used, unused, shared = (f"{ground.open.address}/gc/{name}:1" for name in ("used", "unused", "shared"))
+    notes: list[Note] = []
+
+    async def test(runtime: Runtime) -> None:
+        ledger, clock = Ledger(tmp_path / "images.json"), SystemClock()
+        await runtime.images.pull(shared)  # as somebody else does, and then a pod wants it too
+        pulls = Pulls(runtime.images, clock, at_once=2, ledger=ledger)
+        for image in (used, unused, shared):
+            await pulls.pull(Wanted(image))
+        spec = SandboxSpec(namespace="default", name="gc", uid="uid-gc", attempt=0, hostname="gc", log_directory=f"{ground.host.log_root}/gc")
+        sandbox = await runtime.create_sandbox(spec)
+        identity = (await runtime.images.find(used)).id
+        await runtime.create_container(sandbox, ContainerSpec("app", 0, identity, command=("sleep", "60"), log_path="app/0.log"))
+        policy = Policy(high_percent=0, low_percent=0, minimum_age_s=0)
+        await Collector(runtime.images, ledger, clock, policy=policy, tell=notes.append).collect()
+        assert await runtime.images.find(unused) is None
+        assert await runtime.images.find(used) is not None and await runtime.images.find(shared) is not None
+        assert await runtime.images.find("busybox:1.36") is not None and await runtime.images.find("registry.k8s.io/pause:3.9") is not None
+        await runtime.remove_sandbox(sandbox)
+        await Collector(runtime.images, ledger, clock, policy=policy, tell=notes.append).collect()
+        assert await runtime.images.find(used) is None and await runtime.images.find(shared) is not None
+
+    run(ground, test)
+    assert unused in notes[0].message and notes[0].reason == "ImagesRemoved"
