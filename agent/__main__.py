@@ -85,6 +85,7 @@ def main() -> None:
 @click.option("--cpu", help="State this capacity instead of the machine's, e.g. 2 or 500m.")
 @click.option("--memory", help="State this capacity instead of the machine's, e.g. 4Gi.")
 @click.option("--pods", help=f"The most pods.  [default: {D.pods}]")
+@click.option("--pod-max-pids", type=int, metavar="COUNT", help="The most processes and threads of one pod.  [default: no limit]")
 @click.option("--log-root", help=f"Folder of the containers' logs.  [default: {D.log_root}]")
 @click.option("--cgroup-root", help=f"Parent of the pods' cgroups.  [default: {D.cgroup_root}]")
 @click.option("--cni-config-dir", help=f"Folder of the network configuration; empty writes none.  [default: {D.cni_config_dir}]")
@@ -261,7 +262,7 @@ async def _run_host(settings: Settings) -> None:
             logs=PodLogs(settings.log_root, clock),
             volumes=FolderVolumes(f"{settings.data_dir}/pods", f"{settings.run_dir}/pods", SystemRng()),
             last_words=LastWords(f"{settings.data_dir}/pods", settings.log_root),
-            cgroups=PodCgroups(settings.cgroup_root) if settings.cgroup_root else None,
+            cgroups=PodCgroups(settings.cgroup_root, max_pids=settings.pod_max_pids) if settings.cgroup_root else None,
             reach=NetworkReach(),
             images_folder=folder,
         )

@@ -109,6 +109,8 @@ class Operations:
         runtime = self._tools.runtime
         match action:
             case life.CreateSandbox(spec=spec):
+                if self._tools.cgroups is not None:
+                    self._tools.cgroups.prepare(spec.uid)
                 return await runtime.create_sandbox(spec)
             case life.CreateContainer(sandbox_id=sandbox_id, spec=spec):
                 if self._tools.volumes is not None:

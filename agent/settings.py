@@ -27,12 +27,13 @@ _BRIDGE = re.compile(r"^[a-z0-9][a-z0-9._-]{0,14}$")
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """node_name "": the host's name. node_address "": the address of the default route's interface. cpu, memory, pods: stated capacity,
-    as quantities; "" is what the host has. hollow: how many hosts to play, named NODE_NAME-0 and so on (NODE_NAME itself if it is one).
-    prefer_local_images: an image that is here is used even if its policy is Always. run_dir: on a tmpfs, for Secrets in volumes.
-    cni_config_dir "": no network configuration is written. bridge: a link's name, unique among the clusters on a host. pull_progress_s: a
-    pull of which nothing comes for so long is given up. runtime_endpoint: Docker's default is its own socket. sandbox_image: of Docker's
-    pause containers; containerd has a setting of its own. image_gc_…, image_…_gc_…: docs/images.md; eviction_…: docs/node-pressure.md."""
+    """node_name "": the host's name. node_address "": the address of the default route's interface. cpu, memory, pods: stated
+    capacity, as quantities; "" is what the host has. pod_max_pids: processes of one pod, 0 for no limit. hollow: how many hosts to
+    play, named NODE_NAME-0 and so on (NODE_NAME itself if it is one). prefer_local_images: an image that is here is used even if its
+    policy is Always. run_dir: on a tmpfs, for Secrets in volumes. cni_config_dir "": no network configuration is written. bridge: a
+    link's name, unique among the clusters on a host. pull_progress_s: a pull of which nothing comes for so long is given up.
+    runtime_endpoint: Docker's default is its own socket. sandbox_image: of Docker's pause containers; containerd has a setting of its
+    own. image_gc_…, image_…_gc_…: docs/images.md; eviction_…: docs/node-pressure.md."""
 
     data_dir: str = "/var/lib/kagent"
     run_dir: str = "/run/kagent"
@@ -46,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpu: str = ""
     memory: str = ""
     pods: str = "110"
+    pod_max_pids: int = 0
     log_root: str = "/var/log/pods"
     cgroup_root: str = "/steersman"
     cni_config_dir: str = "/etc/cni/net.d"
@@ -119,6 +121,7 @@ def _checked(settings: Settings) -> Settings:
     need(not settings.node_name or _NODE_NAME.match(settings.node_name), "node_name", f"{settings.node_name!r} is not a DNS name")
     need(_BRIDGE.match(settings.bridge), "bridge", f"{settings.bridge!r} is not a link's name of at most 15 characters")
     need(0 <= settings.hollow <= 10000, "hollow", "must be from 0 to 10000")
+    need(settings.pod_max_pids >= 0, "pod_max_pids", "must not be negative")
     need(1 <= settings.parallel_starts <= 256, "parallel_starts", "must be from 1 to 256")
     need(1 <= settings.parallel_pulls <= 64, "parallel_pulls", "must be from 1 to 64")
     try:

@@ -44,3 +44,15 @@ def test_a_host_short_of_memory_evicts_who_uses_most_beyond_its_request(cluster:
     cluster.until(lambda: memory_pressure(cluster) == "False", "the memory to be free again")
     kept = cluster.json("get", "pod", "modest")["status"]
     assert (kept["phase"], kept["containerStatuses"][0]["restartCount"]) == ("Running", 0)
+
+
+@pytest.mark.real
+@pytest.mark.also("docker")
+def test_a_fork_bomb_stops_at_its_pods_limit_and_its_neighbour_notices_nothing(cluster: Cluster) -> None:
+    cluster.apply(pod("bomb", "b() { b | b & }; b; sleep 3600", nodeName="host-2"), pod("neighbour", nodeName="host-2"))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/bomb", "pod/neighbour", "--timeout=30s")
+    cluster.until(lambda: "can't fork" in cluster.kubectl("logs", "bomb", "--tail=5"), "the kernel to refuse the pod another process")
+    assert cluster.kubectl("exec", "neighbour", "--", "sh", "-c", "echo $(echo fine)").strip() == "fine"
+    cluster.kubectl("delete", "pod", "bomb", "--now", timeout_s=60)
+    kept = cluster.json("get", "pod", "neighbour")["status"]
+    assert (kept["phase"], kept["containerStatuses"][0]["restartCount"]) == ("Running", 0)
