@@ -21,6 +21,7 @@ import msgspec
 
 from agent.assignment import decode
 from agent.holdings import Holdings
+from agent.images import service
 from agent.lifecycle.life import Host
 from agent.link_streams import Stream
 from agent.node_report import NodeReport
@@ -233,6 +234,8 @@ class Agent:
     async def serve(self, kind: str, request: dict[str, Any], stream: Stream) -> None:
         if kind == "logs":
             await self._serve_log(request, stream)
+        elif kind == service.KIND:
+            await self._holdings.images.service.serve(request, stream)
         elif kind in remote.KINDS:
             await remote.serve(kind, request, stream=stream, sessions=self._parts.runtime.sessions, look=self._holdings.look)
         else:

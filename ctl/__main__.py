@@ -26,6 +26,7 @@ PLACES = {
     "api-resources": Place("api_resources", "List what kinds of objects there are.", OBJECTS, "api_resources"),
     "status": Place("status", "The cluster at a glance.", CLUSTER),
     "node": Place("node", "The hosts of the cluster.", CLUSTER),
+    "image": Place("image", "The images on the hosts.", CLUSTER),
     "token": Place("token", "Tokens with which hosts join the cluster.", CLUSTER),
     "user": Place("user", "Credentials for people who use the cluster.", CLUSTER),
     "bundle": Place("bundle", "Collect versions, logs, objects and their recent history in FILE (tar.gz).", CLUSTER),

@@ -96,6 +96,8 @@ class Client:
                 answer.fail(raised(message.status))
             case messages.Data():
                 answer.flow.put(message.channel, message.data)
+            case messages.Credit():
+                answer.flow.credit(message.bytes)
             case messages.End():
                 if message.reason:
                     answer.fail(BY_REASON.get(message.reason, SteersmanError)(message.message))

@@ -13,6 +13,7 @@ from agent.images.collector import Collector
 from agent.images.ledger import Ledger
 from agent.images.pulls import Pulls, nobodys
 from agent.images.registry_file import RegistryFile
+from agent.images.service import ImageService
 from agent.lifecycle.life import Note
 from agent.parts import Parts
 
@@ -26,6 +27,7 @@ class HostImages:
         if folder is not None:
             own = RegistryFile(folder / registries.FILE, images, tell).credentials_for
         self.pulls = Pulls(images, parts.clock, at_once=settings.parallel_pulls, own=own, ledger=ledger)
+        self.service = ImageService(images, self.pulls)
         policy = Policy(
             settings.image_gc_high_threshold_percent, settings.image_gc_low_threshold_percent, settings.image_minimum_gc_age_s,
             settings.image_maximum_gc_age_s,

@@ -84,7 +84,7 @@ class ContainerdRuntime:
         self._channel = grpc.aio.insecure_channel(endpoint, options=OPTIONS)
         self._runtime = stubs.RuntimeServiceStub(self._channel)
         self.sessions = ContainerdSessions(self._runtime, self._is_ours)
-        self.images = ContainerdImages(self._channel, cluster=cluster, progress_s=progress_s)
+        self.images = ContainerdImages(self._channel, endpoint, cluster=cluster, progress_s=progress_s)
         self._subscribe = self._channel.unary_stream(native.SUBSCRIBE)
         self._tasks = containerd_tasks.Tasks(self._channel)
         self._known: dict[str, _Known] = {}

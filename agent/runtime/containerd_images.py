@@ -6,6 +6,8 @@ does not is broken off.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import grpc
 from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc as stubs
@@ -14,7 +16,7 @@ from agent.images import reference
 from agent.images.collection import StoredImage
 from agent.images.keyring import Credential
 from agent.images.registries import Registries
-from agent.runtime import containerd_registries
+from agent.runtime import containerd_archives, containerd_registries
 from agent.runtime import cri as convert
 from agent.runtime.containerd_call import call
 from agent.runtime.containerd_progress import Progress
@@ -29,7 +31,8 @@ PULL_S = 4 * 3600.0
 class ContainerdImages:
     """See `contract.Images`."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, cluster: str, progress_s: float) -> None:
+    def __init__(self, channel: grpc.aio.Channel, endpoint: str, *, cluster: str, progress_s: float) -> None:
+        self._endpoint = endpoint
         self._cluster = cluster
         self._images = stubs.ImageServiceStub(channel)
         self._runtime = stubs.RuntimeServiceStub(channel)
@@ -70,6 +73,9 @@ class ContainerdImages:
 
     async def remove(self, image: StoredImage) -> None:
         await call(self._images.RemoveImage, cri.RemoveImageRequest(image=cri.ImageSpec(image=image.id)), timeout_s=REMOVE_S)
+
+    async def load(self, archive: AsyncIterator[bytes]) -> tuple[str, ...]:
+        return await containerd_archives.load(self._endpoint, archive)
 
     async def folder(self) -> str:
         info = await call(self._images.ImageFsInfo, cri.ImageFsInfoRequest())

@@ -279,6 +279,9 @@ class Images(Protocol):
     async def remove(self, image: StoredImage) -> None:
         """Under all its names. Idempotent. Raises RuntimeFault when it is in use."""
 
+    async def load(self, archive: AsyncIterator[bytes]) -> tuple[str, ...]:
+        """Take in the images of an archive, as it comes, and return their names. Raises RuntimeFault with the runtime's words."""
+
     async def folder(self) -> str:
         """On the disk that they fill."""
 

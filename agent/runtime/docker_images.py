@@ -9,7 +9,8 @@ stalled and the pull broken off, as the kubelet did it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import aiodocker
@@ -27,6 +28,8 @@ from common.errors import Unavailable
 PROGRESS_S = 60.0
 LIST_S = 30.0
 REMOVE_S = 120.0
+LOAD_S = 3600.0
+_LOADED = re.compile(r"Loaded image(?: ID)?: (\S+)")
 HUB_SERVER = "https://index.docker.io/v1/"
 DONE = "Status: "
 """How the last line of a pull that went well begins."""
@@ -61,6 +64,15 @@ class DockerImages:
         for name in [str(each) for each in (*image.tags, *image.digests)] or [image.id]:
             with gone_is_fine():
                 await limited(self._client.images.delete(name), REMOVE_S)
+
+    async def load(self, archive: AsyncIterator[bytes]) -> tuple[str, ...]:
+        loaded = []
+        with translated("LoadImageError"):
+            async with asyncio.timeout(LOAD_S), aclosing(self._client.images.import_image(archive, stream=True)) as lines:
+                async for line in lines:
+                    found = _LOADED.match(str(line.get("stream", "")))
+                    loaded += [found[1]] if found else []
+        return tuple(loaded)
 
     async def folder(self) -> str:
         return str((await limited(self._client.system.info()))["DockerRootDir"])

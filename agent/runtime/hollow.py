@@ -135,6 +135,9 @@ class HollowImages:
         for name in [name for name, identity in self._world.images.items() if identity == image.id]:
             del self._world.images[name]
 
+    async def load(self, archive: AsyncIterator[bytes]) -> tuple[str, ...]:
+        raise BadRequest("a hollow node has no room for an archive: its images are names")
+
     async def folder(self) -> str:
         return "/"
 

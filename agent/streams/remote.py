@@ -19,7 +19,11 @@ from agent.runtime.contract import Ends, Session, Sessions, State
 from agent.streams import ports
 from common.aio.tasks import TaskGroup
 from common.errors import BadRequest, NotFound
-from common.wire.requests import KINDS, ExecRequest, PortRequest, TalkRequest
+from common.wire.requests import AttachRequest, ExecRequest, PortRequest
+
+
+Talk = ExecRequest | AttachRequest | PortRequest
+KINDS: dict[str, type[Talk]] = {"exec": ExecRequest, "attach": AttachRequest, "portforward": PortRequest}
 
 
 async def serve(kind: str, request: dict[str, Any], *, stream: Stream, sessions: Sessions, look: Callable[[str], Look | None]) -> None:
@@ -39,7 +43,7 @@ async def serve(kind: str, request: dict[str, Any], *, stream: Stream, sessions:
         await session.close()
 
 
-async def _session(asked: TalkRequest, seen: Look, sessions: Sessions) -> Session:
+async def _session(asked: Talk, seen: Look, sessions: Sessions) -> Session:
     if isinstance(asked, PortRequest):
         return ports.PortSession(await sessions.netns(_sandbox(seen, asked.pod)), asked.port)
     identity = _container(seen, asked.container)

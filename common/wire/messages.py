@@ -248,7 +248,7 @@ class StreamHello(Message):
 
 
 class Open(Message):
-    """Start a stream. kind: "logs", "exec", "attach" or "portforward"; request: the msgpack map of its request struct."""
+    """Start a stream. kind: "logs", "exec", "attach", "portforward" or "images"; request: the msgpack map of its request struct."""
 
     epoch: int
     stream: int
@@ -318,5 +318,5 @@ CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone
 CONTROL_FROM_MASTER = Joined | Refused | Welcome | Sync | Assign | Forget | Config | Peers | Ack | Token
 STREAM_FROM_AGENT = StreamHello | Data | Credit | End | Refused
 STREAM_FROM_MASTER = Open | Data | Credit | Cancel | Refused
-NATIVE_FROM_CLIENT = Call | Credit | Cancel
+NATIVE_FROM_CLIENT = Call | Data | Credit | Cancel
 NATIVE_FROM_MASTER = Reply | Fault | Data | Credit | End

@@ -60,8 +60,16 @@ class PortRequest(msgspec.Struct, frozen=True):
     port: int
 
 
-TalkRequest = ExecRequest | AttachRequest | PortRequest
+class ImageRequest(msgspec.Struct, frozen=True):
+    """Of the host's images. action: ls, pull, load, rm. Channel `flow.DATA` both ways: an archive in, ended by nothing; the answer out,
+    as JSON."""
+
+    action: str
+    image: str = ""
+
+
+TalkRequest = ExecRequest | AttachRequest | PortRequest | ImageRequest
 
 KINDS: dict[str, type[LogRequest | TalkRequest]] = {
-    "logs": LogRequest, "exec": ExecRequest, "attach": AttachRequest, "portforward": PortRequest,
+    "logs": LogRequest, "exec": ExecRequest, "attach": AttachRequest, "portforward": PortRequest, "images": ImageRequest,
 }  # fmt: skip

@@ -63,5 +63,13 @@ class UserRevoke(Arguments):
     name: str
 
 
+class Images(Arguments):
+    """action: ls, pull, load, rm. image: a name or an id, of all but ls and load."""
+
+    node: str
+    action: str
+    image: str = ""
+
+
 class Nothing(Arguments):
     pass

@@ -30,7 +30,7 @@ from master.api import contract
 from master.api.access import impersonation
 from master.api.contract import Actor
 from master.api.streams import Streams
-from master.native import calls
+from master.native import calls, images
 from master.native.desk import Desk, Desks
 from master.native.objects import VERBS, Objects
 from master.native.out import Out
@@ -74,6 +74,7 @@ class NativeFront:
         self._settings = settings
         self._desk = Desk(door, desks=desks, clock=clock, cluster=cluster)
         self._objects = Objects(door, streams, clock=clock)
+        self._images = images.Images(door, streams)
         self._running: dict[tuple[bytes, int], _Running] = {}
 
     async def run(self) -> None:
@@ -110,7 +111,7 @@ class NativeFront:
     def _out(self, inbound: Inbound, call: messages.Call) -> Out:
         return Out(self._listener, inbound.peer, call.id, stall_s=self._settings.stall_s)
 
-    async def _go_on(self, inbound: Inbound, message: messages.Credit | messages.Cancel) -> None:
+    async def _go_on(self, inbound: Inbound, message: messages.Data | messages.Credit | messages.Cancel) -> None:
         running = self._running.get((inbound.peer, message.stream))
         if running is None:
             if isinstance(message, messages.Credit) and not message.bytes:
@@ -118,6 +119,8 @@ class NativeFront:
                 await self._listener.send(inbound.peer, codec.encode(lost))
         elif isinstance(message, messages.Cancel):
             self._give_up(running)
+        elif isinstance(message, messages.Data):
+            running.out.bring(message.channel, message.data)
         elif message.bytes:
             running.out.flow.credit(message.bytes)
         else:
@@ -149,10 +152,12 @@ class NativeFront:
             await self._objects.answer(actor, call.method, _arguments(call, calls.About), out)
         elif call.method == DISCOVERY:
             await self._objects.discover(actor, out)
+        elif call.method == images.METHOD:
+            await self._images.answer(actor, _arguments(call, calls.Images), out)
         elif (known := self._desk.known.get(call.method)) is not None:
             return await known[1](actor, _arguments(call, known[0]))
         else:
-            methods = ", ".join(sorted((*VERBS, DISCOVERY, *self._desk.known)))
+            methods = ", ".join(sorted((*VERBS, DISCOVERY, images.METHOD, *self._desk.known)))
             raise BadRequest(f'unknown method "{call.method}"; this master knows {methods}')
         return None
 

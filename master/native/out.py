@@ -46,6 +46,13 @@ class Out:
         except TimeoutError:
             raise Timeout(f"the client took nothing for {self._stall_s:g} s") from None
 
+    def bring(self, channel: int, data: bytes) -> None:
+        """What the client sends. More than it was allowed to ends the call."""
+        try:
+            self.flow.put(channel, data)
+        except Unavailable as error:
+            self.flow.end(error)
+
     async def end(self, result: Any = None) -> None:
         await self.message(messages.End(0, self._number) if self._begun else messages.Reply(self._number, result))
 
