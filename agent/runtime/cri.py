@@ -33,6 +33,7 @@ MASKED_PATHS = (
 )  # fmt: skip
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 PROPAGATION = {"HostToContainer": cri.PROPAGATION_HOST_TO_CONTAINER, "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL}
+REGISTRY_FOLDER = "/etc/containerd/certs.d"
 SECCOMP = {"RuntimeDefault": cri.SecurityProfile.RuntimeDefault, "Unconfined": cri.SecurityProfile.Unconfined}
 STATES = {cri.CONTAINER_CREATED: State.CREATED, cri.CONTAINER_RUNNING: State.RUNNING, cri.CONTAINER_EXITED: State.EXITED}
 
@@ -154,9 +155,9 @@ def settings(status: cri.StatusResponse) -> dict:
 
 
 def registry_folder(status: cri.StatusResponse) -> str:
-    """Where containerd looks for registries' hosts.toml, "" if nowhere."""
+    """Where containerd looks for registries' hosts.toml, "" if nowhere. From version 2 on it does not say, and looks here by itself."""
     registry = settings(status).get("registry")
-    return str(registry.get("configPath") or "") if isinstance(registry, dict) else ""
+    return str(registry.get("configPath") or "") if isinstance(registry, dict) else REGISTRY_FOLDER
 
 
 def ended(status: cri.ContainerStatus) -> ObservedContainer:
