@@ -28,7 +28,7 @@ import click
 from agent import joining
 from agent.agent import Agent
 from agent.cgroups import PodCgroups
-from agent.images import registries, registry_file
+from agent.images import provider_exec, registries, registry_file
 from agent.journal import FileJournal, MemoryJournal
 from agent.last_words import LastWords
 from agent.link import Link
@@ -249,6 +249,7 @@ async def _run_host(settings: Settings) -> None:
     clock = SystemClock()
     try:
         registry_file.load(folder / registries.FILE)  # what is wrong with it is better said now
+        providers = provider_exec.load(settings.image_credential_provider_config, settings.image_credential_provider_bin_dir)
         identity = await _identity(settings, folder, node=settings.node_name or host_name(), shared=None)
         runtime = _real_runtime(settings, identity.cluster, clock)
         parts = Parts(
@@ -265,6 +266,7 @@ async def _run_host(settings: Settings) -> None:
             cgroups=PodCgroups(settings.cgroup_root, max_pids=settings.pod_max_pids) if settings.cgroup_root else None,
             reach=NetworkReach(),
             images_folder=folder,
+            providers=providers,
         )
         try:
             await _play(parts, identity, None)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from agent.cgroups import PodCgroups
+from agent.images.providers import Provider
 from agent.journal import Journal
 from agent.last_words import LastWords
 from agent.logs import PodLogs
@@ -26,7 +27,7 @@ from common.clock import Clock
 class Parts(msgspec.Struct, frozen=True):
     """What an agent is made of. logs, volumes, last_words, cgroups None: the runtime has none (hollow).
     reach: how probes and hooks reach a pod over the network. images_folder: of `registries.yaml`, and of what
-    is known of images; None: there is no disk (hollow)."""
+    is known of images; None: there is no disk (hollow). providers: of credentials."""
 
     name: str
     settings: Settings
@@ -41,3 +42,4 @@ class Parts(msgspec.Struct, frozen=True):
     cgroups: PodCgroups | None = None
     reach: Reach = HollowReach()
     images_folder: Path | None = None
+    providers: tuple[Provider, ...] = ()

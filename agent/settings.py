@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy is Always. run_dir: on a tmpfs, for Secrets in volumes. cni_config_dir "": no network configuration is written. bridge: a
     link's name, unique among the clusters on a host. pull_progress_s: a pull of which nothing comes for so long is given up.
     runtime_endpoint: Docker's default is its own socket. sandbox_image: of Docker's pause containers; containerd has a setting of its
-    own. image_gc_…, image_…_gc_…: docs/images.md; eviction_…: docs/node-pressure.md."""
+    own. image_…: docs/images.md; eviction_…: docs/node-pressure.md."""
 
     data_dir: str = "/var/lib/kagent"
     run_dir: str = "/run/kagent"
@@ -62,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image_minimum_gc_age_s: float = 120.0
     image_maximum_gc_age_s: float = 0.0
     image_gc_period_s: float = 300.0
+    image_credential_provider_config: str = ""
+    image_credential_provider_bin_dir: str = ""
     prefer_local_images: bool = False
     node_status_s: float = 5.0
     eviction_hard: str = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,pid.available<5%"

@@ -1,4 +1,4 @@
-"""All that a host has to do with images, put together: pulls, the file of registries, what is ours, garbage collection.
+"""All that a host has to do with images, put together: pulls, the host's credentials, what is ours, garbage collection.
 
 Owns who knows whom. `tell` takes events of the node.
 """
@@ -10,8 +10,11 @@ from collections.abc import Callable
 from agent.images import registries
 from agent.images.collection import Policy
 from agent.images.collector import Collector
+from agent.images.keyring import Credential
 from agent.images.ledger import Ledger
-from agent.images.pulls import Pulls, nobodys
+from agent.images.provider_exec import Providers
+from agent.images.pulls import Pulls
+from agent.images.reference import Reference
 from agent.images.registry_file import RegistryFile
 from agent.images.service import ImageService
 from agent.lifecycle.life import Note
@@ -23,16 +26,19 @@ class HostImages:
         settings, images, folder = parts.settings, parts.runtime.images, parts.images_folder
         self._folder = folder
         ledger = Ledger(folder / "images.json" if folder is not None else None)
-        own = nobodys
-        if folder is not None:
-            own = RegistryFile(folder / registries.FILE, images, tell).credentials_for
-        self.pulls = Pulls(images, parts.clock, at_once=settings.parallel_pulls, own=own, ledger=ledger)
+        self._providers = Providers(parts.providers, settings.image_credential_provider_bin_dir, parts.clock, tell)
+        self._file = RegistryFile(folder / registries.FILE, images, tell) if folder is not None else None
+        self.pulls = Pulls(images, parts.clock, at_once=settings.parallel_pulls, own=self._own, ledger=ledger)
         self.service = ImageService(images, self.pulls)
         policy = Policy(
             settings.image_gc_high_threshold_percent, settings.image_gc_low_threshold_percent, settings.image_minimum_gc_age_s,
             settings.image_maximum_gc_age_s,
         )  # fmt: skip
         self._collector = Collector(images, ledger, parts.clock, policy=policy, tell=tell, period_s=settings.image_gc_period_s)
+
+    async def _own(self, image: Reference) -> tuple[Credential, ...]:
+        provided = await self._providers.credentials_for(image)
+        return provided + (await self._file.credentials_for(image) if self._file is not None else ())
 
     async def run(self) -> None:
         """Until cancelled. Hosts that are played have no disk to be kept free."""
