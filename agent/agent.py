@@ -61,7 +61,7 @@ class Agent:
         self._host = Host()
         self._tokens = PodTokens(parts.clock, lambda uid: self._holdings.wake(uid)) if parts.volumes is not None else None
         self._holdings = Holdings(parts, self._reporter, lambda: self._host, self._tokens)
-        self._pressure = Pressure(parts, self._holdings.workers)
+        self._pressure = Pressure(parts, self._holdings.workers, self._holdings.images.reclaim)
         self._node = NodeReport(parts, self._pressure.look)
         self._usage = UsageReport(parts)
         self._expected: dict[str, None] | None = None

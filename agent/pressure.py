@@ -10,7 +10,7 @@ while after its cause has gone (`eviction_pressure_transition_s`), so that what 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from agent.lifecycle import pressure
 from agent.lifecycle.pressure import Candidate, Met, Use
@@ -25,10 +25,11 @@ log = logging.getLogger(__name__)
 
 
 class Pressure:
-    """workers: of this host's pods, as they are at each look."""
+    """workers: of this host's pods, as they are at each look. reclaim: makes room on the disk without pods, and says how much."""
 
-    def __init__(self, parts: Parts, workers: Mapping[str, Worker]) -> None:
+    def __init__(self, parts: Parts, workers: Mapping[str, Worker], reclaim: Callable[[], Awaitable[int]]) -> None:
         self._parts = parts
+        self._reclaim = reclaim
         self._workers = workers
         self._thresholds = pressure.parse(parts.settings.eviction_hard)
         self._until: dict[str, float] = {}
@@ -50,6 +51,8 @@ class Pressure:
         seen = [look for worker in self._workers.values() if (look := worker.look()) is not None and running(look)]
         if any(look.life.evicted is not None for look in seen):
             return
+        if any(each.signal in (pressure.DISK, pressure.INODES) for each in self._met) and await self._reclaim():
+            return  # it may be enough: that is seen at the next look
         try:
             candidates = await self._candidates([look for look in seen if not (look.life.finished or look.pod.finished)])
         except (NotNow, RuntimeFault, OSError, TimeoutError) as error:

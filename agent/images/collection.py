@@ -65,7 +65,8 @@ class Plan(msgspec.Struct, frozen=True):
     free_bytes: int = 0
 
 
-def plan(ours: Mapping[str, Ours], disk: Disk, policy: Policy, now: float) -> Plan:
+def plan(ours: Mapping[str, Ours], disk: Disk, policy: Policy, now: float, *, everything: bool = False) -> Plan:
+    """everything: all that may go goes, as for a node whose pods would be evicted otherwise."""
     may_go = [
         each for each in ours.values() if not each.image.used and not each.image.pinned and now - each.pulled_at >= policy.minimum_age_s
     ]
@@ -73,6 +74,8 @@ def plan(ours: Mapping[str, Ours], disk: Disk, policy: Policy, now: float) -> Pl
     aged = [
         each.image for each in may_go if policy.maximum_age_s and now - max(each.last_used_at, each.pulled_at) >= policy.maximum_age_s
     ]
+    if everything:
+        return Plan(tuple(each.image for each in may_go))
     free_bytes = to_free(disk, policy)
     return Plan(tuple(aged), tuple(each.image for each in may_go if each.image not in aged) if free_bytes else (), free_bytes)
 

@@ -61,8 +61,8 @@ class Collector:
                 failed = True
             await asyncio.sleep(self._period_s)
 
-    async def collect(self) -> int:
-        """Free what there is to free now; how many bytes went. Raises what the runtime raises, and OSError."""
+    async def collect(self, *, everything: bool = False) -> int:
+        """Free what there is to free now, or everything that may go; how many bytes went. Raises what the runtime raises, and OSError."""
         now, stored = self._clock.now(), await self._images.stored()
         ours = self._ours(stored, now)
         if not ours:
@@ -72,7 +72,7 @@ class Collector:
         if disk.capacity_bytes <= 0:
             self._tell(Note("Warning", "InvalidDiskCapacity", f"invalid capacity {disk.capacity_bytes} on image filesystem of {folder}"))
             return 0
-        plan = collection.plan(ours, disk, self._policy, now)
+        plan = collection.plan(ours, disk, self._policy, now, everything=everything)
         gone: list[StoredImage] = []
         for image in plan.aged:
             await self._remove(image, gone)

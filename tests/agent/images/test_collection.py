@@ -63,6 +63,12 @@ def test_what_is_unused_for_too_long_goes_although_there_is_room() -> None:
     assert sorted(names(made.aged)) == ["idle", "old"] and made.order == ()
 
 
+def test_a_node_whose_pods_would_be_evicted_removes_all_that_may_go() -> None:
+    known = [ours("recent", used_s=10), ours("old"), ours("used", used=True), ours("young", pulled_s=5)]
+    made = collection.plan({each.image.id: each for each in known}, Disk(100, 50), POLICY, NOW, everything=True)
+    assert sorted(names(made.aged)) == ["old", "recent"] and made.free_bytes == 0
+
+
 # What is ours.
 
 
