@@ -85,6 +85,9 @@ def main() -> None:
 @click.option("--cpu", help="State this capacity instead of the machine's, e.g. 2 or 500m.")
 @click.option("--memory", help="State this capacity instead of the machine's, e.g. 4Gi.")
 @click.option("--pods", help=f"The most pods.  [default: {D.pods}]")
+@click.option("--resource", "resources", multiple=True, metavar="DOMAIN/NAME=COUNT|/dev/A:/dev/B",
+              help="A resource of this host's own, that pods may ask for; each device is a unit.")
+@click.option("--reserved", metavar="RESOURCE=QUANTITY,...", help="Not for pods, e.g. cpu=200m,memory=512Mi.")
 @click.option("--pod-max-pids", type=int, metavar="COUNT", help="The most processes and threads of one pod.  [default: no limit]")
 @click.option("--log-root", help=f"Folder of the containers' logs.  [default: {D.log_root}]")
 @click.option("--cgroup-root", help=f"Parent of the pods' cgroups.  [default: {D.cgroup_root}]")
@@ -122,6 +125,9 @@ def join(*, data_dir: str, node_name: str | None, join_file: str | None, log_lev
 
 
 def _settings(config: Path | None, options: dict[str, Any]) -> Settings:
+    for name, given in (("resources", options.get("resources") or ()), ("reserved", (options.get("reserved") or "").split(","))):
+        pairs = [pair for pair in given if pair]
+        options[name] = dict(pair.split("=", 1) for pair in pairs) if pairs and all("=" in pair for pair in pairs) else pairs or None
     try:
         return load(file=config, environment=os.environ, options=options)
     except SteersmanError as error:

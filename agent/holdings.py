@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 
 from agent.assignment import Assignment, decode
+from agent.devices import Devices
 from agent.images.host import HostImages
 from agent.journal import Entry
 from agent.lifecycle.life import Host, Note
@@ -52,6 +53,7 @@ class Holdings:
             volumes=parts.volumes,
             last_words=parts.last_words,
             cgroups=parts.cgroups,
+            devices=Devices(parts.settings.resources, parts.runtime) if parts.settings.resources else None,
             prefer_local_images=parts.settings.prefer_local_images,
             use_host_ports=parts.network.use_host_ports,
         )

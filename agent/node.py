@@ -20,7 +20,8 @@ READY_MESSAGE = "kagent is posting ready status"
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What does not change while the host is up, but for its addresses. hosts: its /etc/hosts; dns: its resolver."""
+    """What does not change while the host is up, but for its addresses. hosts: its /etc/hosts; dns: its resolver.
+    extended: units of resources of its own; reserved: what pods do not get, in the units of `quantity.of`."""
 
     name: str
     cpu_milli: int
@@ -36,6 +37,8 @@ class Facts(msgspec.Struct, frozen=True):
     boot_id: str = ""
     hosts: str = ""
     dns: Dns = Dns()
+    extended: dict[str, int] = {}
+    reserved: dict[str, int] = {}
 
 
 class Consumed(msgspec.Struct, frozen=True):
@@ -55,10 +58,25 @@ def labels(facts: Facts, extra: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def resources(facts: Facts) -> dict[str, str]:
-    found = {"cpu": quantity.cpu_text(facts.cpu_milli), "memory": f"{facts.memory_bytes // 1024}Ki", "pods": str(facts.pods)}
+def capacity(facts: Facts) -> dict[str, str]:
+    return _resources(facts, {})
+
+
+def allocatable(facts: Facts) -> dict[str, str]:
+    """What pods may ask for: the capacity without what is reserved."""
+    return _resources(facts, facts.reserved)
+
+
+def _resources(facts: Facts, reserved: Mapping[str, int]) -> dict[str, str]:
+    def left(whole: int, resource: str) -> int:
+        return max(0, whole - reserved.get(resource, 0))
+
+    found = {
+        "cpu": quantity.cpu_text(left(facts.cpu_milli, "cpu")), "memory": f"{left(facts.memory_bytes, 'memory') // 1024}Ki",
+        "pods": str(facts.pods), **{name: str(count) for name, count in facts.extended.items()},
+    }  # fmt: skip
     if facts.disk_bytes:
-        found["ephemeral-storage"] = f"{facts.disk_bytes // 1024}Ki"
+        found["ephemeral-storage"] = f"{left(facts.disk_bytes, 'ephemeral-storage') // 1024}Ki"
     return dict(sorted(found.items()))
 
 
@@ -102,8 +120,8 @@ def status(facts: Facts, info: RuntimeInfo | None, *, conditions: tuple[dict, ..
     addresses = [{"type": "InternalIP", "address": address} for address in facts.addresses]
     addresses.append({"type": "Hostname", "address": facts.name})
     return {
-        "capacity": resources(facts),
-        "allocatable": resources(facts),
+        "capacity": capacity(facts),
+        "allocatable": allocatable(facts),
         "addresses": addresses,
         "conditions": list(conditions),
         "nodeInfo": {

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from agent.cgroups import PodCgroups
+from agent.devices import Devices
 from agent.images import reference
 from agent.images.pulls import Pulls, Wanted
 from agent.last_words import LastWords
@@ -63,6 +64,7 @@ class Tools(msgspec.Struct, frozen=True):
     volumes: Volumes | None = None
     last_words: LastWords | None = None
     cgroups: PodCgroups | None = None
+    devices: Devices | None = None
     prefer_local_images: bool = False
     use_host_ports: Callable[[str, tuple[HostPort, ...]], None] = lambda uid, ports: None
 
@@ -116,6 +118,8 @@ class Operations:
                 if self._tools.volumes is not None:
                     self._tools.volumes.prepare_files(spec.files)
                     self._tools.volumes.prepare_subpaths(spec)
+                if self._tools.devices is not None:
+                    spec = await self._tools.devices.equip(self._uid, spec)
                 return await runtime.create_container(sandbox_id, spec)
             case life.StartContainer(container_id=container_id):
                 return await runtime.start_container(container_id)

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import psutil
 
+from agent import devices
 from agent.lifecycle import pressure
 from agent.lifecycle.names import resolver
 from agent.lifecycle.pressure import Amount
@@ -49,6 +50,8 @@ class HollowResources:
             memory_bytes=quantity.value(settings.memory) if settings.memory else HOLLOW_MEMORY_BYTES,
             pods=quantity.value(settings.pods),
             disk_bytes=HOLLOW_DISK_BYTES,
+            extended=extended(settings),
+            reserved=reserved(settings),
             addresses=(address,) if address else (),
             kernel="hollow",
             os_image="Hollow host",
@@ -95,6 +98,8 @@ class HostResources:
             boot_id=_line("/proc/sys/kernel/random/boot_id"),
             hosts=_text("/etc/hosts"),
             dns=resolver(_text("/etc/resolv.conf")),
+            extended=extended(self._settings),
+            reserved=reserved(self._settings),
         )
 
     def signals(self) -> Mapping[str, Amount]:
@@ -133,6 +138,14 @@ class HostResources:
         busy = times.user + times.nice + times.system + times.irq + times.softirq + times.steal
         memory = psutil.virtual_memory()
         return Consumed(int(busy * 1e9), memory.total - memory.available, whole=True)
+
+
+def extended(settings: Settings) -> dict[str, int]:
+    return {name: devices.units(text)[0] for name, text in settings.resources.items()}
+
+
+def reserved(settings: Settings) -> dict[str, int]:
+    return {name: quantity.of(name, amount) for name, amount in settings.reserved.items()}
 
 
 def _threads() -> int:

@@ -13,11 +13,14 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from agent import devices
 from agent.lifecycle import pressure
 from common.errors import Invalid
 from common.objects import quantity
 
 FILE_MOST_BYTES = 1 << 20
+MAPS = ("labels", "resources", "reserved")
+RESERVABLE = ("cpu", "memory", "ephemeral-storage")
 QUANTITIES = ("cpu", "memory", "pods")
 RUNTIMES = ("containerd", "docker", "hollow")
 ENDPOINTS = {"docker": "unix:///run/docker.sock"}
@@ -28,12 +31,13 @@ _BRIDGE = re.compile(r"^[a-z0-9][a-z0-9._-]{0,14}$")
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """node_name "": the host's name. node_address "": the address of the default route's interface. cpu, memory, pods: stated
-    capacity, as quantities; "" is what the host has. pod_max_pids: processes of one pod, 0 for no limit. hollow: how many hosts to
-    play, named NODE_NAME-0 and so on (NODE_NAME itself if it is one). prefer_local_images: an image that is here is used even if its
-    policy is Always. run_dir: on a tmpfs, for Secrets in volumes. cni_config_dir "": no network configuration is written. bridge: a
-    link's name, unique among the clusters on a host. pull_progress_s: a pull of which nothing comes for so long is given up.
-    runtime_endpoint: Docker's default is its own socket. sandbox_image: of Docker's pause containers; containerd has a setting of its
-    own. image_…: docs/images.md; eviction_…: docs/node-pressure.md."""
+    capacity, as quantities; "" is what the host has. resources: docs/node-resources.md; reserved: not for pods. pod_max_pids:
+    processes of one pod, 0 for no limit. hollow: how many hosts to play, named NODE_NAME-0 and so on (NODE_NAME itself if it is one).
+    prefer_local_images: an image that is here is used even if its policy is Always. run_dir: on a tmpfs, for Secrets in volumes.
+    cni_config_dir "": no network configuration is written. bridge: a link's name, unique among the clusters on a host.
+    pull_progress_s: a pull of which nothing comes for so long is given up. runtime_endpoint: Docker's default is its own socket.
+    sandbox_image: of Docker's pause containers; containerd has a setting of its own. image_…: docs/images.md; eviction_…:
+    docs/node-pressure.md."""
 
     data_dir: str = "/var/lib/kagent"
     run_dir: str = "/run/kagent"
@@ -47,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpu: str = ""
     memory: str = ""
     pods: str = "110"
+    resources: dict[str, str | int] = {}
+    reserved: dict[str, str] = {}
     pod_max_pids: int = 0
     log_root: str = "/var/log/pods"
     cgroup_root: str = "/steersman"
@@ -110,7 +116,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
         text = environment.get(f"KAGENT_{name.upper()}")
         if text is None or text == "":
             continue
-        found[name] = dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair) if name == "labels" else text
+        found[name] = dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair) if name in MAPS else text
     return found
 
 
@@ -140,6 +146,18 @@ def _checked(settings: Settings) -> Settings:
     need(oldest == 0 or oldest > settings.image_minimum_gc_age_s, "image_maximum_gc_age_s", "must be 0, or above image_minimum_gc_age_s")
     need(settings.image_gc_period_s >= 1, "image_gc_period_s", "must be at least 1")
     need(settings.node_status_s > 0, "node_status_s", "must be above 0")
+    for name, text in settings.resources.items():
+        need(quantity.is_extended(name), "resources", f"{name!r} is not DOMAIN/NAME outside kubernetes.io")
+        try:
+            devices.units(text)
+        except ValueError as error:
+            raise Invalid(f"agent settings: resources: {name}: {error}") from None
+    for name, text in settings.reserved.items():
+        need(name in RESERVABLE, "reserved", f"{name!r} is none of {', '.join(RESERVABLE)}")
+        try:
+            need(quantity.of(name, text) >= 0, "reserved", f"{name}: {text!r} must not be negative")
+        except ValueError as error:
+            raise Invalid(f"agent settings: reserved: {name}: {error}") from None
     for name in QUANTITIES:
         text = getattr(settings, name)
         try:

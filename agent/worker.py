@@ -214,6 +214,8 @@ class Worker:
             await asyncio.to_thread(self._tools.volumes.discard, self.uid)
         if self._tools.cgroups is not None:
             self._tools.cgroups.discard(self.uid)
+        if self._tools.devices is not None:
+            self._tools.devices.release(self.uid)
         log.info("pod-gone pod=%s uid=%s", self._who, self.uid)
         self._tools.sink.gone(self.uid, confirmed=assignment is not None and not self._life.forgotten)
 

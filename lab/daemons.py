@@ -49,6 +49,7 @@ def kagent_run(settings: LabSettings, *, host: str, data: Path, address: str) ->
         "--prefer-local-images",  # there is no registry
         # The hosts share this machine's disk, which may be fuller than a host's of its own; and who looks on has no five minutes.
         "--eviction-hard", EVICTION_HARD, "--eviction-pressure-transition-s", "10",
+        "--resource", "example.com/device=/dev/kmsg:/dev/zero",  # something to try extended resources with
         "--pod-max-pids", "1024",  # nor does a fork bomb in one pod stop the machine
     ]  # fmt: skip
 

@@ -90,6 +90,7 @@ def container(
         working_dir=container.working_dir,
         log_path=log_path(container.name, attempt),
         resources=limits(pod, container, host),
+        extended={name: quantity.value(amount) for name, amount in container.resources.limits.items() if quantity.is_extended(name)},
         tty=container.tty,
         stdin=container.stdin,
         stdin_once=container.stdin_once,

@@ -25,6 +25,7 @@ LABEL_POD_NAME = "io.kubernetes.pod.name"
 LABEL_POD_NAMESPACE = "io.kubernetes.pod.namespace"
 LABEL_CONTAINER = "io.kubernetes.container.name"
 LABEL_ATTEMPT = "steersman.io/attempt"
+LABEL_DEVICES = "steersman.io/devices"
 
 
 class RuntimeFault(SteersmanError):
@@ -133,7 +134,8 @@ class HostFile(msgspec.Struct, frozen=True):
 
 class ContainerSpec(msgspec.Struct, frozen=True):
     """log_path is relative to the sandbox' log_directory: `NAME/ATTEMPT.log`, CRI format. image is the id that `pull` or `image` returned.
-    files: those of the mounts that are made for this container; subpaths: the sources of those that are parts of volumes."""
+    files: those of the mounts that are made for this container; subpaths: the sources of those that are parts of volumes.
+    extended: units of the host's own resources; devices: the files below /dev that these became."""
 
     name: str
     attempt: int
@@ -152,6 +154,8 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     mounts: tuple[Mount, ...] = ()
     files: tuple[HostFile, ...] = ()
     subpaths: tuple[SubPath, ...] = ()
+    extended: dict[str, int] = {}
+    devices: tuple[str, ...] = ()
 
 
 class ObservedContainer(msgspec.Struct, frozen=True):
@@ -169,6 +173,7 @@ class ObservedContainer(msgspec.Struct, frozen=True):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
+    devices: tuple[str, ...] = ()
 
 
 class ObservedSandbox(msgspec.Struct, frozen=True):

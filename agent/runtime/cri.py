@@ -79,6 +79,7 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, cluster: str) ->
             )
             for mount in spec.mounts
         ],
+        devices=[cri.Device(container_path=path, host_path=path, permissions="rwm") for path in spec.devices],
         log_path=spec.log_path,
         tty=spec.tty,
         stdin=spec.stdin,
@@ -175,6 +176,7 @@ def ended(status: cri.ContainerStatus) -> ObservedContainer:
         exit_code=status.exit_code,
         reason=status.reason,
         message=status.message,
+        devices=labels.devices(status.labels),
     )
 
 

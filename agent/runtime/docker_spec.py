@@ -127,6 +127,8 @@ def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, 
             for mount in spec.mounts
         ],
     }
+    if spec.devices:
+        config["Devices"] = [{"PathOnHost": path, "PathInContainer": path, "CgroupPermissions": "rwm"} for path in spec.devices]
     if resources.cpu_milli:
         config |= {"CpuPeriod": labels.CPU_PERIOD_US, "CpuQuota": labels.cpu_quota(resources.cpu_milli)}
     if resources.memory_bytes:
@@ -191,7 +193,7 @@ def observed(document: Document, *, image: str, image_id: str) -> ObservedContai
     told, state = document["Config"]["Labels"] or {}, document["State"]
     values: Document = {
         "id": document["Id"], "name": told.get(LABEL_CONTAINER, ""), "attempt": number(told.get(LABEL_ATTEMPT, "")),
-        "image": image, "image_id": image_id, "created_at": seconds(document.get("Created", "")),
+        "image": image, "image_id": image_id, "created_at": seconds(document.get("Created", "")), "devices": labels.devices(told),
     }  # fmt: skip
     started, finished = seconds(state.get("StartedAt", "")), seconds(state.get("FinishedAt", ""))
     if state["Status"] in RUNS:

@@ -196,4 +196,5 @@ def seen_container(container: Container) -> ObservedContainer:
         exit_code=container.exit_code,
         reason=container.reason,
         message=container.message,
+        devices=container.spec.devices,
     )

@@ -16,6 +16,7 @@ from agent.runtime.contract import (
     LABEL_ATTEMPT,
     LABEL_CLUSTER,
     LABEL_CONTAINER,
+    LABEL_DEVICES,
     LABEL_POD_NAME,
     LABEL_POD_NAMESPACE,
     LABEL_POD_UID,
@@ -90,7 +91,15 @@ def _whose(spec: SandboxSpec, cluster: str) -> dict[str, str]:
 
 
 def of_container(spec: ContainerSpec, sandbox: SandboxSpec, cluster: str) -> dict[str, str]:
-    return {**spec.labels, **_whose(sandbox, cluster), LABEL_CONTAINER: spec.name, LABEL_ATTEMPT: str(spec.attempt)}
+    own = {LABEL_CONTAINER: spec.name, LABEL_ATTEMPT: str(spec.attempt)}
+    if spec.devices:
+        own[LABEL_DEVICES] = ",".join(spec.devices)
+    return {**spec.labels, **_whose(sandbox, cluster), **own}
+
+
+def devices(told: Mapping[str, str]) -> tuple[str, ...]:
+    """Those that a container has."""
+    return tuple(filter(None, told.get(LABEL_DEVICES, "").split(",")))
 
 
 def cpu_shares(milli: int) -> int:

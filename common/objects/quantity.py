@@ -84,3 +84,9 @@ def nano_text(count: int) -> str:
 def kibibytes_text(count: int) -> str:
     """So many bytes in whole KiB, rounded up: what is measured in pages of memory is never finer."""
     return f"{-(-count // 1024)}Ki"
+
+
+def is_extended(resource: str) -> bool:
+    """Whether it is a resource of somebody's own: `example.com/gpu`, outside Kubernetes' domain."""
+    domain, slash, name = resource.partition("/")
+    return bool(domain and slash and name) and domain != "kubernetes.io" and not domain.endswith(".kubernetes.io")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from agent import node
@@ -39,6 +40,13 @@ def test_an_unchanged_host_gives_an_unchanged_document() -> None:
     assert changed["Ready"]["lastTransitionTime"] != first[-1]["lastTransitionTime"]
     assert changed["Ready"]["message"] == "container runtime is down: refused"
     assert changed["DiskPressure"]["lastTransitionTime"] == first[1]["lastTransitionTime"]
+
+
+def test_what_is_reserved_is_not_for_pods_and_a_hosts_own_resources_are() -> None:
+    facts = msgspec.structs.replace(FACTS, extended={"example.com/gpu": 2}, reserved={"cpu": 500, "memory": 1 << 30})
+    status = node.status(facts, READY, conditions=())
+    assert status["capacity"] == {"cpu": "1500m", "example.com/gpu": "2", "memory": "2097152Ki", "pods": "110"}
+    assert status["allocatable"] == {"cpu": "1", "example.com/gpu": "2", "memory": "1048576Ki", "pods": "110"}
 
 
 def test_the_status_carries_what_kubectl_shows() -> None:

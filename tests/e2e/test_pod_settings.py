@@ -130,3 +130,29 @@ def test_a_runtime_class_chooses_what_runs_the_pod(cluster: Cluster) -> None:
     refused = cluster.kubectl("create", "-f", "-", stdin=json.dumps(pod("none", runtimeClassName="none")), check=False)
     assert 'pods "none" is forbidden: pod rejected: RuntimeClass "none" not found' in refused
     cluster.kubectl("delete", "runtimeclass", usual, missing)
+
+
+@pytest.mark.real
+@pytest.mark.also("docker")
+def test_devices_are_given_to_one_container_each(cluster: Cluster) -> None:
+    """A host of a lab has two units of example.com/device: /dev/kmsg, which no container has by itself, and /dev/zero, which all have."""
+
+    def asking(name: str) -> dict:
+        document = pod(name, nodeSelector={"kubernetes.io/hostname": "host-1"})
+        document["spec"]["containers"][0]["resources"] = {"limits": {"example.com/device": "1"}}
+        return document
+
+    assert cluster.json("get", "node", "host-1")["status"]["allocatable"]["example.com/device"] == "2"
+    cluster.apply(asking("one"), asking("two"))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/one", "pod/two", "--timeout=30s")
+    cluster.apply(asking("three"))
+    cluster.until(lambda: "Insufficient example.com/device" in cluster.kubectl("describe", "pod", "three"), "word of the scheduler")
+
+    def kernels_log(name: str) -> str:
+        return cluster.kubectl("exec", name, "--", "sh", "-c", "test -c /dev/kmsg && echo there || echo none").strip()
+
+    has = {name: kernels_log(name) for name in ("one", "two")}
+    assert sorted(has.values()) == ["none", "there"]
+    cluster.kubectl("delete", "pod", "one", "--now")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/three", "--timeout=30s")
+    assert kernels_log("three") == has["one"]
