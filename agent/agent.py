@@ -32,6 +32,7 @@ from agent.storage import StorageWatch
 from agent.streams import remote
 from agent.tokens import PodTokens
 from agent.usage import UsageReport
+from agent.volumes.reclaim import Reclaim
 from common.aio import tasks
 from common.errors import BadRequest, NotNow
 from common.wire import messages
@@ -67,6 +68,7 @@ class Agent:
         self._expected: dict[str, None] | None = None
         """The uids of this session's Sync and Assigns; None before the Sync."""
         self._sweep = asyncio.Event()
+        self._reclaim = Reclaim(real=parts.volumes is not None)
         self._told = parts.journal.told()
 
     def hello_document(self) -> bytes:
@@ -87,6 +89,7 @@ class Agent:
                 ("network", self._parts.network.run),
                 ("images", self._holdings.images.run),
                 ("usage", lambda: self._usage.run(link.send)),
+                ("reclaim", lambda: self._reclaim.run(link.send)),
                 *([("tokens", partial(self._tokens.run, link.send))] if self._tokens is not None else []),
                 *([("storage", StorageWatch(self._parts, self._holdings.workers).run)] if self._parts.volumes is not None else []),
                 ("reporter", lambda: self._reporter.run(link.send)),
@@ -214,6 +217,9 @@ class Agent:
                 log.error("config-unreadable kind=%s namespace=%s name=%s", *key)
                 return
         self._holdings.configure(key, document)
+
+    def drop_volume(self, message: messages.DropVolume) -> None:
+        self._reclaim.drop(message)
 
     def token(self, token: messages.Token) -> None:
         if self._tokens is not None:

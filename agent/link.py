@@ -63,6 +63,9 @@ class Duties(Protocol):
     def token(self, token: messages.Token) -> None:
         """What came of a TokenRequest."""
 
+    def drop_volume(self, message: messages.DropVolume) -> None:
+        """Idempotent; comes again in each session until it is answered."""
+
     def peers(self, peers: tuple[messages.Peer, ...]) -> None: ...
 
     def acknowledged(self, sequences: tuple[int, ...]) -> None:
@@ -232,6 +235,8 @@ class Link:
                 self._duties.forget(uid)
             case messages.Config():
                 self._duties.config(message)
+            case messages.DropVolume():
+                self._duties.drop_volume(message)
             case messages.Token():
                 self._duties.token(message)
             case messages.Sync(uids=uids):

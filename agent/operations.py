@@ -19,6 +19,7 @@ from agent.images.pulls import Pulls, Wanted
 from agent.last_words import LastWords
 from agent.lifecycle import learn, life
 from agent.lifecycle.life import Action, Host, Note, Outcome
+from agent.lifecycle.volumes import Local
 from agent.network.host_ports import HostPort
 from agent.probes.contract import Answer, Checks
 from agent.runtime.contract import ObservedSandbox, Runtime, RuntimeFault
@@ -92,7 +93,10 @@ class Operations:
                 return await self._run_hook(action.hook)
             if isinstance(action, life.PrepareVolumes):
                 if self._tools.volumes is not None:
-                    self._tools.volumes.prepare(action.plan)
+                    # A group may have to be given many files; in a thread, as no simulation has.
+                    prepare = self._tools.volumes.prepare
+                    many = any(isinstance(volume, Local) and volume.group is not None for volume in action.plan)
+                    await asyncio.to_thread(prepare, action.plan) if many else prepare(action.plan)
                 return Outcome()
             if isinstance(action, life.ReleaseVolumes):
                 if self._tools.volumes is not None:

@@ -135,11 +135,13 @@ async def compose(world: World, settings: Settings) -> Master:
     door = ApiDoor(
         world.store, world.clock, world.rng, leases=leases,
         settings=DoorSettings(
-            toleration_s=settings.eviction_s, event_ttl_s=settings.event_ttl_s, mount_tokens=bool(world.token_key and world.ca)
+            toleration_s=settings.eviction_s, event_ttl_s=settings.event_ttl_s, mount_tokens=bool(world.token_key and world.ca),
+            protect_storage=True,
         ),
         authority=authority if world.token_key else None, computed={**board.computed, components.KEY: parts},
     )  # fmt: skip
     await bootstrap.ensure(door)
+    await bootstrap.ensure_class(door)
     publisher = Publisher(door, world.clock, world.rng, caller=world.webhooks)
     publisher.publish()
     system = door.views.get(Namespace, Ref("namespaces", "kube-system"))

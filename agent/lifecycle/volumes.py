@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from agent.lifecycle import environment, security
+from agent.lifecycle import claims, environment, security
 from agent.lifecycle.life import Host, TokenKey, Waiting
 from agent.runtime.contract import Mount, SubPath
 from common.objects import pod as pods
@@ -46,6 +46,15 @@ class EmptyDir(Volume):
     size_bytes: int = 0
 
 
+class Local(Volume):
+    """A folder of a PersistentVolume. made: by us, if it is missing. volume: the PersistentVolume's name. lazily: the group is given only
+    where the folder's root shows another."""
+
+    volume: str = ""
+    made: bool = False
+    lazily: bool = False
+
+
 class HostPath(Volume):
     type: str = ""
 
@@ -76,6 +85,8 @@ def supported(volume: Mapping) -> bool:
     kinds = [kind for kind in volume if kind != "name"]
     if kinds in ([], ["configMap"], ["secret"], ["downwardAPI"]):
         return True
+    if kinds in (["persistentVolumeClaim"], ["ephemeral"]):
+        return True
     if kinds == ["emptyDir"]:
         return (volume["emptyDir"] or {}).get("medium", "") in MEDIA
     if kinds == ["hostPath"]:
@@ -86,9 +97,11 @@ def supported(volume: Mapping) -> bool:
 
 
 def refs(pod: pods.Pod) -> list[environment.Key]:
-    """The ConfigMaps and Secrets that the pod's volumes name."""
+    """The ConfigMaps, Secrets and claims that the pod's volumes name."""
     found: dict[environment.Key, None] = {}
     for volume in pod.spec.volumes:
+        if claims.name(pod, volume):
+            found[claims.key(pod, volume)] = None
         for source in _sources(volume):
             for kind, field in (("ConfigMap", "configMap"), ("Secret", "secret")):
                 if source.get(field):
@@ -147,6 +160,8 @@ def _entry(pod: pods.Pod, volume: Mapping, host: Host) -> Volume | Waiting:
     if volume.get("hostPath") is not None:
         ref = volume["hostPath"]
         return HostPath(name, str(ref.get("path", "")), type=str(ref.get("type") or ""))
+    if claims.name(pod, volume):
+        return _claimed(pod, volume, host)
     path, group = location(pod, volume, host), security.fs_group(pod)
     sources = _sources(volume)
     if not sources:
@@ -160,6 +175,16 @@ def _entry(pod: pods.Pod, volume: Mapping, host: Host) -> Volume | Waiting:
             return found
         files.update((file.path, file) for file in found)
     return Files(name, path, group, tuple(files[path] for path in sorted(files)))
+
+
+def _claimed(pod: pods.Pod, volume: Mapping, host: Host) -> Volume | Waiting:
+    found, name = claims.bound(pod, volume, host), str(volume.get("name", ""))
+    if isinstance(found, Waiting):
+        return found
+    if found.spec.host_path is not None:
+        return HostPath(name, claims.path(found), type=str(found.spec.host_path.get("type") or ""))
+    group, lazily = claims.group(pod, found)
+    return Local(name, claims.path(found), group, found.metadata.name, claims.is_ours(found), lazily)
 
 
 def _empty_dir(pod: pods.Pod, volume: Mapping, host: Host) -> EmptyDir:
@@ -265,13 +290,17 @@ def mounts(pod: pods.Pod, container: pods.Container, host: Host, parts: SubPaths
         path = parts[index].target if index in parts else origin(pod, volume, host)
         propagation = "" if mount.mount_propagation == "None" else mount.mount_propagation
         # What is made from the API's objects is the API's: containers only read it.
-        yield Mount(path, mount.mount_path, mount.read_only or bool(_sources(volume)), propagation)
+        claimed = bool((volume.get("persistentVolumeClaim") or {}).get("readOnly"))
+        yield Mount(path, mount.mount_path, mount.read_only or claimed or bool(_sources(volume)), propagation)
 
 
 def origin(pod: pods.Pod, volume: Mapping, host: Host) -> str:
     """Where a volume's files are, ours or not."""
     if volume.get("hostPath") is not None:
         return str(volume["hostPath"].get("path", ""))
+    if claims.name(pod, volume):
+        found = claims.bound(pod, volume, host)
+        return "" if isinstance(found, Waiting) else claims.path(found)
     return location(pod, volume, host)
 
 
@@ -284,18 +313,23 @@ def sub_paths(pod: pods.Pod, container: pods.Container, env: Mapping[str, str], 
     volumes = {str(volume.get("name", "")): volume for volume in pod.spec.volumes}
     found: dict[int, SubPath] = {}
     for index, mount in enumerate(container.volume_mounts):
-        path = mount.sub_path
+        path, volume = mount.sub_path, volumes.get(mount.name)
+        if volume is not None and claims.name(pod, volume):
+            # A container that is started again while its claim has no volume must not find a folder of the image there.
+            found_volume = claims.bound(pod, volume, host)
+            if isinstance(found_volume, Waiting):
+                return found_volume
         if mount.sub_path_expr:
             missing = environment.missing(mount.sub_path_expr, env)
             if missing:
                 return Waiting(environment.CONFIG_ERROR, f'missing value for "{missing}"')
             path = environment.expand(mount.sub_path_expr, env)
-        if not path or mount.name not in volumes:
+        if not path or volume is None:
             continue
         if path.startswith("/"):
             return Waiting(environment.CONFIG_ERROR, f"error SubPath `{path}` must not be an absolute path")
         if not safe(path):
             return Waiting(environment.CONFIG_ERROR, f"unable to provision SubPath `{path}`: must not contain '..'")
         target = f"{host.volume_root}/{pod.metadata.uid}/{SUBPATHS}/{mount.name}/{container.name}/{index}"
-        found[index] = SubPath(origin(pod, volumes[mount.name], host), path, target, mount.name)
+        found[index] = SubPath(origin(pod, volume, host), path, target, mount.name)
     return found

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.lifecycle.volumes import SUBPATHS, EmptyDir, File, Files, HostPath, Volume
+from agent.lifecycle.volumes import SUBPATHS, EmptyDir, File, Files, HostPath, Local, Volume
 from agent.runtime.contract import ContainerSpec, HostFile, RuntimeFault, SubPath
 from agent.volumes import mounts
 from common.clock import Rng
@@ -37,6 +37,8 @@ HOST_PATH_TYPES = {
     "FileOrCreate": (Path.is_file, "file"), "Socket": (Path.is_socket, "socket file"),
     "CharDevice": (Path.is_char_device, "character device"), "BlockDevice": (Path.is_block_device, "block device"),
 }  # fmt: skip
+FILE_MODE, FOLDER_MODE = 0o660, 0o2770
+"""What the kubelet adds to the modes of a group's own volume."""
 GROUP_READS = 0o440
 """What the kubelet adds to the mode of files that belong to a pod's fsGroup."""
 
@@ -94,6 +96,9 @@ class FolderVolumes:
     def _make(self, volume: Volume) -> None:
         if isinstance(volume, HostPath):
             _host_path(volume)
+            return
+        if isinstance(volume, Local):
+            _local(volume)
             return
         for root in self._roots:
             root.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -185,6 +190,40 @@ def _unmounted(folder: Path) -> bool:
             log.error("volume-left path=%s why=%s", mounted, error.strerror)
             return False
     return True
+
+
+def _local(volume: Local) -> None:
+    path = Path(volume.path)
+    if volume.made and not path.exists():
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        path.mkdir()
+        path.chmod(0o777)
+    if not path.exists():
+        words = f'MountVolume.NewMounter initialization failed for volume "{volume.volume}" : path "{path}" does not exist'
+        raise RuntimeFault(words, kind="FailedMount")
+    if volume.group is not None:
+        _give(path, volume.group, lazily=volume.lazily)
+
+
+def _give(root: Path, group: int, *, lazily: bool) -> None:
+    """To the group, all of it, as the kubelet does: it may read and write, and what is made in a folder is its, too."""
+    now = root.stat()
+    if lazily and now.st_gid == group and now.st_mode & FOLDER_MODE == FOLDER_MODE:
+        return
+    for below, folders, names in os.walk(root):
+        for name in names:
+            _give_one(os.path.join(below, name), group, FILE_MODE)
+        for name in folders:
+            _give_one(os.path.join(below, name), group, FOLDER_MODE)
+    _give_one(str(root), group, FOLDER_MODE)  # last, so that it tells that all below it is done
+
+
+def _give_one(path: str, group: int, mode: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        now = os.lstat(path)
+        os.lchown(path, -1, group)
+        if not stat.S_ISLNK(now.st_mode):
+            os.chmod(path, stat.S_IMODE(now.st_mode) | mode)
 
 
 def _host_path(volume: HostPath) -> None:

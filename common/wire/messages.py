@@ -12,7 +12,8 @@ with one key. Every message after Welcome carries the session's epoch; a receive
       Heartbeat, NodeReport, PodReport, PodGone, Happened, Usage   →
                             ←    Ack, Forget, Assign, Config, Peers
       TokenRequest          →
-                            ←    Token
+                            ←    Token, DropVolume
+      VolumeGone            →
       StreamHello           →                  stream socket
                             ←    Open, Cancel
       Data, Credit          ↔
@@ -128,7 +129,8 @@ class Forget(Message):
 
 
 class Config(Message):
-    """A ConfigMap or Secret that an assigned pod names. document None: it does not exist (any more)."""
+    """A ConfigMap or Secret that an assigned pod names. document None: it does not exist (any more). Of kind PersistentVolumeClaim, the
+    document is the PersistentVolume that is bound to it, None while there is none."""
 
     epoch: int
     kind: str
@@ -136,6 +138,22 @@ class Config(Message):
     name: str
     revision: int
     document: bytes | None
+
+
+class DropVolume(Message):
+    """A folder of this host that was made for a PersistentVolume is to be removed. It is told once a session, until VolumeGone."""
+
+    epoch: int
+    name: str
+    path: str
+
+
+class VolumeGone(Message):
+    """It is removed, or was not there. error: why it cannot be removed now; the agent tries again by itself."""
+
+    epoch: int
+    name: str
+    error: str = ""
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -314,8 +332,8 @@ class Fault(Message):
     status: dict
 
 
-CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone | Happened | Usage | TokenRequest
-CONTROL_FROM_MASTER = Joined | Refused | Welcome | Sync | Assign | Forget | Config | Peers | Ack | Token
+CONTROL_FROM_AGENT = Join | Hello | Heartbeat | NodeReport | PodReport | PodGone | Happened | Usage | TokenRequest | VolumeGone
+CONTROL_FROM_MASTER = Joined | Refused | Welcome | Sync | Assign | Forget | Config | Peers | Ack | Token | DropVolume
 STREAM_FROM_AGENT = StreamHello | Data | Credit | End | Refused
 STREAM_FROM_MASTER = Open | Data | Credit | Cancel | Refused
 NATIVE_FROM_CLIENT = Call | Data | Credit | Cancel

@@ -3,7 +3,7 @@
 Kubernetes' names: NamespaceLifecycle (nothing new where a namespace is missing or going; the system's own stay), ServiceAccount (a pod
 that names none gets `default`; one that names a missing one is refused; the account's token is mounted), Priority (a class's name
 becomes its number), RuntimeClass (a class's overhead, node selector and tolerations become the pod's), DefaultTolerationSeconds (how
-long a pod outlives the silence of its node).
+long a pod outlives the silence of its node), DefaultStorageClass, StorageObjectInUseProtection.
 
 Reads the present namespace through views and changes only the new document, which its caller owns. The write itself is
 guarded with the namespace's revision, so that nothing is created behind the back of a namespace that is being emptied.
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from common.clock import rfc3339
 from common.errors import FieldCause, NotFound
-from common.objects import access, cluster, node, quantity
+from common.objects import access, cluster, node, quantity, storage
+from common.objects.storage import StorageClass
 from master.api import faults
 from master.api.contract import Actor, Document, Ref, Views
 from master.api.registry import BY_KEY, Resource
@@ -33,6 +34,7 @@ ROOT_CA = "kube-root-ca.crt"
 TOKEN_S = 3607
 """An hour and Kubernetes' seven seconds, by which a token of this volume is told from others."""
 SUFFIX_LENGTH = 5
+PROTECTION = {storage.CLAIMS: "kubernetes.io/pvc-protection", storage.VOLUMES: "kubernetes.io/pv-protection"}
 
 
 def namespace_guards(views: Views, resource: Resource, document: Document) -> tuple[Guard, ...]:
@@ -139,6 +141,25 @@ def admit_runtime_class(views: Views, pod: Document) -> None:
 
 def _amounts(overhead: Document) -> dict[str, int]:
     return {name: quantity.of(name, amount) for name, amount in overhead.items()}
+
+
+def protect(resource: Resource, document: Document) -> None:
+    """In place: what is in use is not to go (StorageObjectInUseProtection)."""
+    finalizer = PROTECTION.get(resource.key)
+    standing = document["metadata"].get("finalizers") or []
+    if finalizer is not None and finalizer not in standing:
+        document["metadata"]["finalizers"] = [*standing, finalizer]
+
+
+def admit_claim(views: Views, document: Document) -> None:
+    """In place: a claim that says nothing of a class gets the default one; of several the newest (DefaultStorageClass)."""
+    meta, spec = document["metadata"], document["spec"]
+    if spec.get("storageClassName") is not None or storage.OLD_CLASS in (meta.get("annotations") or {}):
+        return
+    usual = [each for each in views.list(StorageClass, storage.CLASSES) if each.metadata.annotations.get(storage.DEFAULT_CLASS) == "true"]
+    if usual:
+        newest = max(each.metadata.creation_timestamp or "" for each in usual)
+        spec["storageClassName"] = min(each.metadata.name for each in usual if (each.metadata.creation_timestamp or "") == newest)
 
 
 def admit_request(request: Document, actor: Actor) -> None:

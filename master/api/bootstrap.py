@@ -7,6 +7,7 @@ Idempotent: run at each start. Each namespace's ServiceAccount `default` is made
 from __future__ import annotations
 
 from common.errors import AlreadyExists
+from common.objects import storage
 from master.api import apiservices, registry
 from master.api.access import defaults as access
 from master.api.contract import Document, Door, Ref, WriteOptions
@@ -43,6 +44,19 @@ async def ensure(door: Door) -> None:
         await _ensure(door, Ref("priorityclasses.scheduling.k8s.io", name), document)
     for document in apiservices.built_in(registry.RESOURCES):
         await _ensure(door, Ref(apiservices.KEY, document["metadata"]["name"]), document)
+
+
+LOCAL_CLASS: Document = {
+    "metadata": {"name": "local-path", "annotations": {storage.DEFAULT_CLASS: "true"}},
+    "provisioner": storage.LOCAL_PATH, "reclaimPolicy": "Delete", "volumeBindingMode": storage.WAITS,
+}  # fmt: skip
+
+
+async def ensure_class(door: Door) -> None:
+    """The StorageClass of folders on hosts, of which claims get volumes unless they say otherwise. In a cluster that has any class, nobody
+    needs this one."""
+    if not door.views.count(storage.CLASSES):
+        await _ensure(door, Ref(storage.CLASSES, "local-path"), LOCAL_CLASS)
 
 
 async def _ensure(door: Door, ref: Ref, document: Document) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from common.objects import meta
 from common.objects import pod as pods
 
+CLAIM = "PersistentVolumeClaim"
 RESOURCES = {
     "ConfigMap": "configmaps", "Secret": "secrets", "PersistentVolumeClaim": "persistentvolumeclaims",
     "RuntimeClass": "runtimeclasses.node.k8s.io",
@@ -39,6 +40,12 @@ def configs_named(pod: NamingPod) -> tuple[ConfigRef, ...]:
     if pod.spec.runtime_class_name:
         found[ConfigRef("RuntimeClass", "", pod.spec.runtime_class_name)] = None
     return tuple(sorted(found))
+
+
+def held_with(pod: NamingPod) -> tuple[ConfigRef, ...]:
+    """All that its node needs to run it: these, and its claims."""
+    claims = (ConfigRef(CLAIM, pod.metadata.namespace, name) for name in sorted(claims_named(pod)))
+    return (*configs_named(pod), *claims) if pod.spec.volumes else configs_named(pod)
 
 
 def claims_named(pod: NamingPod) -> frozenset[str]:

@@ -15,6 +15,7 @@ import msgspec
 
 from common.errors import FieldCause
 from common.objects import access, cluster, customresource, meta, node, pod, policy, workloads
+from common.objects import storage as stored_storage
 from common.objects.apiservice import APIService
 from master.api import schema
 from master.api.contract import Document
@@ -313,10 +314,12 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "persistentvolumeclaims", "PersistentVolumeClaim", "persistentvolumeclaim", short_names=("pvc",), subresources=(STATUS,),
+        view=stored_storage.PersistentVolumeClaim,
         columns=claim.COLUMNS, default=claim.default, validate=claim.validate, prepare=claim.prepare,
     ),
     Resource(
         "persistentvolumes", "PersistentVolume", "persistentvolume", namespaced=False, short_names=("pv",), subresources=(STATUS,),
+        view=stored_storage.PersistentVolume,
         columns=persistentvolume.COLUMNS, default=persistentvolume.default, validate=persistentvolume.validate,
         prepare=persistentvolume.prepare,
     ),

@@ -22,6 +22,7 @@ import msgspec
 from common.clock import Clock, Rng
 from common.errors import AlreadyExists, Conflict, FieldCause
 from common.errors import NotFound as StoreNotFound
+from common.objects import storage
 from master.api import admission, causes, deletion, documents, faults, schema, strict, tracking, versions, writers
 from master.api.apply import typed, updater
 from master.api.contract import Actor, Document, Ref, Role, Stored, Views, WriteOptions
@@ -136,6 +137,10 @@ class Writer:
             admission.admit_account(self._views, new, suffix=suffix)
         elif resource.key == admission.SIGNING_REQUESTS:
             admission.admit_request(new, target.actor)
+        elif resource.key in admission.PROTECTION and self._settings.protect_storage:
+            admission.protect(resource, new)
+            if resource.key == storage.CLAIMS:
+                admission.admit_claim(self._views, new)
         self._validate(target, new, None)
         documents.finish(new, None, resource)
         self._track(target, None, new, given=given)

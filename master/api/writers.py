@@ -49,6 +49,8 @@ GRANTS: tuple[Grant, ...] = (
     Grant(Role.USER, ALL, ("*",), create=True, delete=True),
     Grant(Role.API, ALL, ("*",), create=True, delete=True),
     Grant(Role.SCHEDULER, "pods", ("spec.nodeName", "status.nominatedNodeName", _SCHEDULED)),
+    Grant(Role.SCHEDULER, "persistentvolumes", ("spec.claimRef*", "metadata.annotations*")),
+    Grant(Role.SCHEDULER, "persistentvolumeclaims", ("metadata.annotations*",)),
     Grant(Role.DISPATCH, "pods", ("status.*",), delete=True, except_=(_SCHEDULED, "status.nominatedNodeName")),
     Grant(
         Role.DISPATCH, "nodes",
@@ -56,6 +58,7 @@ GRANTS: tuple[Grant, ...] = (
          "metadata.annotations[steersman.io/agent-key]"), create=True, delete=True,
     ),
     Grant(Role.DISPATCH, "secrets", ("*",), create=True, delete=True),
+    Grant(Role.DISPATCH, "persistentvolumes", ("metadata.finalizers",)),
     Grant(Role.DEPLOYMENT, "deployments.apps", ("status.*", "metadata.annotations[deployment.kubernetes.io/*")),
     Grant(Role.DEPLOYMENT, "replicasets.apps", ("spec.*", *_OWNED_METADATA), create=True, delete=True),
     Grant(Role.REPLICASET, "replicasets.apps", ("status.*",)),
@@ -75,6 +78,13 @@ GRANTS: tuple[Grant, ...] = (
     Grant(Role.DEFINITIONS, "customresourcedefinitions.apiextensions.k8s.io", ("status.*", "metadata.finalizers"), delete=True),
     Grant(Role.DEFINITIONS, ALL, delete=True),
     Grant(Role.SERVICE_ACCOUNT, "serviceaccounts", create=True),
+    Grant(
+        Role.VOLUME_BINDER, "persistentvolumes", ("spec.claimRef*", "metadata.annotations*", "status.*"), create=True, delete=True,
+    ),
+    Grant(Role.VOLUME_BINDER, "persistentvolumeclaims", ("spec.volumeName", "metadata.annotations*", "status.*")),
+    Grant(Role.CLAIM_PROTECTION, "persistentvolumeclaims", ("metadata.finalizers",)),
+    Grant(Role.VOLUME_PROTECTION, "persistentvolumes", ("metadata.finalizers",)),
+    Grant(Role.EPHEMERAL_VOLUME, "persistentvolumeclaims", create=True),
     Grant(Role.ROOT_CA, "configmaps", ("data*", "binaryData*"), create=True),
     Grant(Role.APISERVICE, "apiservices.apiregistration.k8s.io", ("status.*",), create=True, delete=True),
     Grant(

@@ -8,8 +8,8 @@ from common.clock import Clock
 from master.api.contract import Door
 from master.api.metrics import Family
 from master.controllers import (
-    apiservice, certificates, clusterrole_aggregation, definitions, deployment, disruption, garbage, namespace, node_ipam, node_lifecycle,
-    pod_gc, replicaset, root_ca, service_account, taint_eviction,
+    apiservice, certificates, clusterrole_aggregation, definitions, deployment, disruption, ephemeral_volume, garbage, namespace, node_ipam,
+    node_lifecycle, pod_gc, replicaset, root_ca, service_account, taint_eviction, volume_binder, volume_protection,
 )  # fmt: skip
 from master.controllers.controller import Controller
 from master.controllers.loop import Loop
@@ -33,6 +33,9 @@ def controllers(settings: ControllerSettings, sign: certificates.Sign | None = N
         replicaset.CONTROLLER,
         disruption.CONTROLLER,
         apiservice.CONTROLLER,
+        volume_binder.CONTROLLER,
+        *volume_protection.CONTROLLERS,
+        ephemeral_volume.CONTROLLER,
         garbage.CONTROLLER,
     )
 

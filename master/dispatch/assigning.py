@@ -16,10 +16,11 @@ from common.errors import NotFound
 from common.wire import messages
 from master.api import pod_references
 from master.api.contract import Door, Ref
-from master.dispatch import assignments
+from master.dispatch import assignments, volumes
 from master.dispatch.assignments import ConfigRef, Held, HeldConfig
 from master.dispatch.index import Index
 from master.dispatch.sessions import Session, Sessions
+from master.dispatch.volumes import LocalVolumes
 from master.dispatch.writer import ACTOR, Origin
 
 PEERS = ""
@@ -32,9 +33,11 @@ class Assigner:
     """peers_delay_s: see `dispatch.Settings`; per node the second."""
 
     def __init__(
-        self, door: Door, *, index: Index, sessions: Sessions, send: Send, peers_delay_s: float, peers_delay_node_s: float
+        self, door: Door, *, index: Index, sessions: Sessions, volumes: LocalVolumes, send: Send, peers_delay_s: float,
+        peers_delay_node_s: float,
     ) -> None:  # fmt: skip
         self._door = door
+        self._volumes = volumes
         self._index = index
         self._sessions = sessions
         self._send = send
@@ -83,7 +86,7 @@ class Assigner:
     async def _bring_up_to_date(self, session: Session) -> None:
         configs = {ref: self._config(ref) for ref in self._index.configs_of(session.node)}
         peers = self._peers if session.peers else self._index.peers(session.node)
-        held = Held(self._index.pods_of(session.node), configs, peers)
+        held = Held(self._index.pods_of(session.node), configs, peers, self._volumes.of_node(session.node))
         planned, session.sent = assignments.plan(session.epoch, held, session.sent)
         if session.acknowledged:
             planned.insert(0, messages.Ack(session.epoch, tuple(session.acknowledged)))
@@ -93,6 +96,8 @@ class Assigner:
                 return
 
     def _config(self, ref: ConfigRef) -> HeldConfig:
+        if ref.kind == pod_references.CLAIM:
+            return volumes.of_claim(self._door, ref)
         try:
             stored = self._door.get(ACTOR, Ref(pod_references.RESOURCES[ref.kind], ref.name, ref.namespace))
         except NotFound:

@@ -19,7 +19,7 @@ import msgspec
 from common.objects import pod as pods
 from common.wire import messages
 from master.api.contract import Stored
-from master.api.pod_references import ConfigRef, NamingPod, configs_named
+from master.api.pod_references import ConfigRef, NamingPod, held_with
 
 
 class HeldPod(msgspec.Struct, frozen=True):
@@ -47,11 +47,12 @@ class HeldConfig(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What a node should hold now: pods by uid, the configs that these name, and all nodes."""
+    """What a node should hold now: pods by uid, the configs that these name, and all nodes. dropped: volumes to remove, name to path."""
 
     pods: Mapping[str, HeldPod] = {}
     configs: Mapping[ConfigRef, HeldConfig] = {}
     peers: tuple[messages.Peer, ...] = ()
+    dropped: Mapping[str, str] = {}
 
 
 class SentPod(msgspec.Struct, frozen=True):
@@ -66,6 +67,7 @@ class Sent(msgspec.Struct, frozen=True):
     configs: Mapping[ConfigRef, int] = {}
     peers: tuple[messages.Peer, ...] = ()
     synced: bool = False
+    dropped: Mapping[str, str] = {}
 
 
 class _Parts(msgspec.Struct):
@@ -86,7 +88,7 @@ def held_pod(stored: Stored) -> HeldPod:
     digest = hashlib.blake2b(b"\0".join((*acted_on, bytes(parts.spec), gates)), digest_size=16).digest()
     return HeldPod(
         uid=pod.metadata.uid, node=pod.spec.node_name, namespace=pod.metadata.namespace, name=pod.metadata.name, stored=stored,
-        digest=digest, deleting=pod.metadata.deletion_timestamp is not None, configs=configs_named(pod),
+        digest=digest, deleting=pod.metadata.deletion_timestamp is not None, configs=held_with(pod),
     )  # fmt: skip
 
 
@@ -114,5 +116,6 @@ def plan(epoch: int, held: Held, sent: Sent) -> tuple[list[messages.Message], Se
             out.append(messages.Config(epoch, ref.kind, ref.namespace, ref.name, config.revision, config.document))
     if held.peers != sent.peers:
         out.append(messages.Peers(epoch, held.peers))
+    out += [messages.DropVolume(epoch, name, path) for name, path in held.dropped.items() if sent.dropped.get(name) != path]
     configs_sent = {ref: config.revision for ref, config in held.configs.items()}
-    return out, Sent(pods_sent, configs_sent, held.peers, synced=True)
+    return out, Sent(pods_sent, configs_sent, held.peers, synced=True, dropped=dict(held.dropped))

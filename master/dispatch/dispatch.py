@@ -44,6 +44,7 @@ from master.dispatch.reports import Reports, document
 from master.dispatch.sessions import Session, Sessions
 from master.dispatch.starts import count_start
 from master.dispatch.streams import StreamHub
+from master.dispatch.volumes import LocalVolumes
 from master.dispatch.writer import Origin, ReportWriter
 
 log = logging.getLogger(__name__)
@@ -106,8 +107,9 @@ class Dispatch:
         self._twice: dict[str, str] = {}
         self._registrar = Registrar(door, self.ring, cluster=settings.cluster)
         self._hub = StreamHub(streams, epoch_of=self._epoch_of)
+        self._volumes = LocalVolumes(door, self._index)
         self._assigner = Assigner(
-            door, index=self._index, sessions=self._sessions, send=self._send, peers_delay_s=settings.peers_delay_s,
+            door, index=self._index, sessions=self._sessions, volumes=self._volumes, send=self._send, peers_delay_s=settings.peers_delay_s,
             peers_delay_node_s=settings.peers_delay_node_s,
         )  # fmt: skip
         self._writer = ReportWriter(
@@ -117,7 +119,7 @@ class Dispatch:
         self._reports = Reports(index=self._index, writer=self._writer)
         self._tokens = PodTokens(door, self._index)
         self._following = Following(
-            door, clock, index=self._index, ring=self.ring, liveness=self._liveness, ended=self._end_of_node,
+            door, clock, index=self._index, ring=self.ring, liveness=self._liveness, volumes=self._volumes, ended=self._end_of_node,
             touched=self._assigner.touched, readdressed=self._assigner.readdressed,
         )  # fmt: skip
 
@@ -132,7 +134,7 @@ class Dispatch:
     @property
     def idle(self) -> bool:
         """Nothing is queued or being written."""
-        return self._following.listed.is_set() and self._assigner.idle and self._writer.idle
+        return self._following.listed.is_set() and self._assigner.idle and self._writer.idle and self._volumes.idle
 
     async def run(self) -> None:
         self._sessions.started(await count_start(self._door))
@@ -143,7 +145,7 @@ class Dispatch:
                 log.info("dispatch-started nodes=%d", len(self._index.node_names()))
                 for name, run in (
                     ("dispatch-writer", self._writer.run), ("dispatch-assign", self._assigner.run), ("dispatch-streams", self._hub.run),
-                    ("dispatch-liveness", self._watch_silence), ("dispatch-control", self._serve),
+                    ("dispatch-volumes", self._volumes.run), ("dispatch-liveness", self._watch_silence), ("dispatch-control", self._serve),
                 ):  # fmt: skip
                     group.start(supervise(name, run), name=name)
         finally:
@@ -266,6 +268,9 @@ class Dispatch:
         if isinstance(message, messages.Usage):
             if self._board is not None:
                 self._board.take(session.node, self._reports.usage(session, message))
+            return
+        if isinstance(message, messages.VolumeGone):
+            self._volumes.removed(session.node, message)
             return
         if isinstance(message, messages.TokenRequest):
             await self._send(session, self._tokens.answer(session, message))

@@ -19,17 +19,19 @@ from common.clock import Clock
 from common.errors import Expired
 from master.api import pod_references
 from master.api.contract import Actor, Door, EventType, Ref, Role, Stored
+from master.api.pod_references import CLAIM
 from master.dispatch import tokens
 from master.dispatch.assignments import ConfigRef
 from master.dispatch.index import Index
 from master.dispatch.keyring import KeyRing
 from master.dispatch.liveness import Liveness
+from master.dispatch.volumes import LocalVolumes
 
 log = logging.getLogger(__name__)
 
 READER = Actor("system:dispatch", Role.DISPATCH)
 RUNTIME_CLASSES = pod_references.RESOURCES["RuntimeClass"]
-WATCHED = ("nodes", "secrets", "configmaps", RUNTIME_CLASSES, "pods")
+WATCHED = ("nodes", "secrets", "configmaps", RUNTIME_CLASSES, "persistentvolumeclaims", "persistentvolumes", "pods")
 
 Take = Callable[[str, Stored | None], None]
 Keys = Callable[[], Iterable[str]]
@@ -40,13 +42,14 @@ class Following:
     address or pod range changed."""
 
     def __init__(
-        self, door: Door, clock: Clock, *, index: Index, ring: KeyRing, liveness: Liveness, touched: Callable[[str], None],
-        ended: Callable[[str, str], None], readdressed: Callable[[str], None],
+        self, door: Door, clock: Clock, *, index: Index, ring: KeyRing, liveness: Liveness, volumes: LocalVolumes,
+        touched: Callable[[str], None], ended: Callable[[str, str], None], readdressed: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._door = door
         self._clock = clock
         self._index = index
         self._ring = ring
+        self._volumes = volumes
         self._liveness = liveness
         self._touched = touched
         self._ended = ended
@@ -58,6 +61,8 @@ class Following:
             "secrets": (self._take_secret, lambda: [tokens.ref(identifier).key for identifier in ring.token_ids()]),
             "configmaps": (partial(self._take_config, "ConfigMap"), lambda: ()),
             RUNTIME_CLASSES: (partial(self._take_config, "RuntimeClass"), lambda: ()),
+            "persistentvolumeclaims": (partial(self._take_config, CLAIM), lambda: ()),
+            "persistentvolumes": (self._take_volume, lambda: [Ref("persistentvolumes", name).key for name in volumes.names()]),
             "pods": (self._take_pod, index.pod_keys),
         }
 
@@ -109,6 +114,10 @@ class Following:
         for node in self._index.naming(ConfigRef(kind, namespace, name)):
             self._touched(node)
 
+    def _take_volume(self, key: str, stored: Stored | None) -> None:
+        if node := self._volumes.set(key, stored):
+            self._touched(node)
+
     def _take_secret(self, key: str, stored: Stored | None) -> None:
         self._take_config("Secret", key, stored)
         _, namespace, name = key.split("/", 2)
@@ -122,6 +131,7 @@ class Following:
         self._ring.set_node(name, new.public_key if new is not None else "")
         if new is None:
             self._liveness.forget(name)
+            self._volumes.node_changed(name)
             self._ended(name, "its Node was deleted")
         else:
             self._liveness.track(name, self._clock.monotonic())

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from common.objects import pod, quantity
+from common.objects import pod, quantity, storage
+from common.objects.storage import PersistentVolume, StorageClass
 
 UNASKED_CPU = 100
 UNASKED_MEMORY = 200 * 1024 * 1024
@@ -22,9 +23,27 @@ UNASKED_MEMORY = 200 * 1024 * 1024
 Requests = dict[str, int]
 
 
+class OpenClaim(msgspec.Struct, frozen=True):
+    """A claim that waits for its first pod. volumes: that fit it, the best first. storage_class: by which one can be made, None: cannot."""
+
+    name: str
+    volumes: tuple[PersistentVolume, ...] = ()
+    storage_class: StorageClass | None = None
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What a pod's claims ask of a node. trouble: why there is no node for it at all. affinities: the terms of each bound volume that
+    has any. open: the claims that get their volume with the node."""
+
+    trouble: str = ""
+    affinities: tuple[tuple[dict, ...], ...] = ()
+    open: tuple[OpenClaim, ...] = ()
+
+
 class Ask(msgspec.Struct, frozen=True):
     """requests: by resource, with "pods": 1. scored: cpu and memory as scores count them. owner: uid of the controller, or
-    "". ports: (protocol, host IP, port). revision: of the pod as read."""
+    "". ports: (protocol, host IP, port). revision: of the pod as read. claims: by name; need: what they ask for, looked up when the pod
+    is decided on."""
 
     key: str
     name: str
@@ -40,6 +59,8 @@ class Ask(msgspec.Struct, frozen=True):
     ports: tuple[tuple[str, str, int], ...] = ()
     priority: int = 0
     revision: int = 0
+    claims: tuple[str, ...] = ()
+    need: Need | None = None
 
 
 def of(item: pod.Pod) -> Ask:
@@ -59,6 +80,7 @@ def of(item: pod.Pod) -> Ask:
             for container in spec.containers for port in container.ports if port.host_port
         ),
         priority=spec.priority, revision=int(meta.resource_version or 0),
+        claims=storage.claims_of(meta.name, spec.volumes) if spec.volumes else (),
     )  # fmt: skip
 
 

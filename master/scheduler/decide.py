@@ -53,7 +53,7 @@ def decide(pods: Sequence[Ask], table: NodeTable, *, rotation: float = 0.0) -> P
     trial = table.fork()
     plan, total = Plan([], []), int(np.count_nonzero(trial.alive))
     for ask in pods:
-        feasible, rejected = _filter(ask, trial)
+        feasible, rejected = _refused(ask, trial) or _filter(ask, trial)
         if not feasible.any():
             plan.unschedulable.append(Unschedulable(ask, total, tuple(rejected), tuple(trial.names)))
             continue
@@ -62,6 +62,15 @@ def decide(pods: Sequence[Ask], table: NodeTable, *, rotation: float = 0.0) -> P
         trial.place(ask, slot)
         plan.placed.append(Placement(ask, trial.names[slot], int(np.count_nonzero(feasible)), total, scores))
     return plan
+
+
+def _refused(ask: Ask, table: NodeTable) -> tuple[Mask, list[Rejected]] | None:
+    """What keeps the pod from every node, whatever they are like."""
+    for plugin in plugins.PREFILTERS:
+        if reason := plugin.prefilter(ask):
+            nowhere = np.zeros(table.size, np.bool_)
+            return nowhere, [Rejected(plugin.name, reason, table.alive.copy(), nowhere, once=True)]
+    return None
 
 
 def _filter(ask: Ask, table: NodeTable) -> tuple[Mask, list[Rejected]]:

@@ -36,16 +36,20 @@ def message(verdict: Unschedulable) -> str:
     if verdict.total == 0:
         return NO_NODES
     reasons: dict[str, int] = {}
+    general = []
     size = len(verdict.names)
     turned_down, hopeless = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
     for rejected in verdict.rejected:
-        reasons[rejected.reason] = reasons.get(rejected.reason, 0) + int(rejected.mask.sum())
+        if rejected.once:
+            general.append(rejected.reason)
+        else:
+            reasons[rejected.reason] = reasons.get(rejected.reason, 0) + int(rejected.mask.sum())
         turned_down |= rejected.mask
         hopeless |= rejected.mask if rejected.resolvable is None else rejected.mask & ~rejected.resolvable
     unhelpful = int(hopeless.sum())
     preemption = {NOT_HELPFUL: unhelpful, NO_VICTIMS: int(turned_down.sum()) - unhelpful}
     head = f"0/{verdict.total} nodes are available: "
-    return f"{head}{_histogram(reasons)}. preemption: {head}{_histogram(preemption)}."
+    return f"{head}{', '.join(general) or _histogram(reasons)}. preemption: {head}{_histogram(preemption)}."
 
 
 def _histogram(counts: dict[str, int]) -> str:

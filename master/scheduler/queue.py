@@ -31,9 +31,12 @@ class Stir(enum.Enum):
 
     NODE = "a node appeared or changed"
     ROOM = "a pod went away"
+    VOLUME = "a claim, a volume or a class of them changed"
 
 
 ROOM_PLUGINS = frozenset(("NodeResourcesFit", "NodePorts"))
+HELPED = {Stir.ROOM: ROOM_PLUGINS, Stir.VOLUME: frozenset(("VolumeBinding",))}
+"""What each may help; a node may help all."""
 
 
 @dataclass(slots=True)
@@ -142,7 +145,7 @@ class PendingQueue:
     def stir(self, what: Stir, revision: int) -> None:
         """Mark those parked pods that this could help; `revision` made it happen."""
         for waiting in self._parked.values():
-            if not waiting.wanted and (what is Stir.NODE or not waiting.plugins.isdisjoint(ROOM_PLUGINS)):
+            if not waiting.wanted and (what is Stir.NODE or not waiting.plugins.isdisjoint(HELPED[what])):
                 waiting.wanted, waiting.trigger = True, revision
                 self._next_due = min(self._next_due, waiting.due)
 
@@ -162,6 +165,6 @@ class PendingQueue:
 
 def _same(old: Ask, new: Ask) -> bool:
     """Nothing that placement depends on differs."""
-    return (old.requests, old.node_selector, old.node_affinity, old.tolerations, old.priority) == (
-        new.requests, new.node_selector, new.node_affinity, new.tolerations, new.priority,
+    return (old.requests, old.node_selector, old.node_affinity, old.tolerations, old.priority, old.claims) == (
+        new.requests, new.node_selector, new.node_affinity, new.tolerations, new.priority, new.claims,
     )  # fmt: skip

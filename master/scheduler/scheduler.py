@@ -27,10 +27,11 @@ from common.clock import Clock, Rng, rfc3339
 from common.errors import CallerFault, Expired, NotNow, SteersmanError
 from common.objects import node as nodes
 from common.objects import pod as pods
+from common.objects import storage
 from master.api.contract import Actor, Door, EmitEvent, PatchType, Ref, Role, WriteOptions
 from master.api.metrics import COUNTER, GAUGE, Family
 from master.scheduler import ask as asks
-from master.scheduler import explain
+from master.scheduler import explain, volumes
 from master.scheduler.decide import Placement, Unschedulable, decide
 from master.scheduler.queue import ROOM_PLUGINS, PendingQueue, Stir
 from master.scheduler.snapshot import Snapshot
@@ -72,6 +73,7 @@ class Scheduler:
         self._settings = settings
         self._snapshot = Snapshot()
         self._queue = PendingQueue()
+        self._volumes = volumes.Volumes(door, ACTOR)
         self._binding: dict[str, Placement] = {}
         self._reporting: dict[str, _Report] = {}
         self._attempts = {"scheduled": 0, "unschedulable": 0, "error": 0}
@@ -89,6 +91,8 @@ class Scheduler:
                 self._running = True
                 group.start(self._follow("nodes", self._note_node, revision), name="scheduler-nodes")
                 group.start(self._follow("pods", self._note_pod, revision), name="scheduler-pods")
+                for resource in (storage.CLAIMS, storage.VOLUMES, storage.CLASSES):
+                    group.start(self._follow(resource, self._note_volume, revision), name=f"scheduler-{resource}")
                 while True:
                     self._woken.clear()
                     self._round(group)
@@ -153,8 +157,16 @@ class Scheduler:
 
     def _note_pod(self, key: str, revision: int) -> None:
         _, namespace, name = key.split("/", 2)
+        if key in self._binding:
+            self._volumes.changed()
         if self._take_over(key, self._door.views.get(pods.Pod, Ref("pods", name, namespace))):
             self._queue.stir(Stir.ROOM, revision)
+            self._woken.set()
+
+    def _note_volume(self, key: str, revision: int) -> None:
+        self._volumes.changed()
+        if len(self._queue):
+            self._queue.stir(Stir.VOLUME, revision)
             self._woken.set()
 
     def _take_over(self, key: str, item: pods.Pod | None) -> bool:
@@ -183,7 +195,7 @@ class Scheduler:
         room = self._settings.in_flight - len(self._binding) - len(self._reporting)
         due = self._queue.take(now, max(0, min(room, self._settings.round)))
         if due:
-            plan = decide([waiting.ask for waiting in due], self._snapshot.table, rotation=self._rng.random())
+            plan = decide([self._resolved(waiting.ask) for waiting in due], self._snapshot.table, rotation=self._rng.random())
             self._attempts["unschedulable"] += len(plan.unschedulable)
             triggers = {waiting.ask.key: waiting.trigger for waiting in due}
             for placement in plan.placed:
@@ -195,6 +207,10 @@ class Scheduler:
                 self._start_report(group, verdict, triggers[verdict.ask.key])
         # When there is no room, the next write that ends wakes the loop.
         self._set_timer(self._queue.next_time(now) if room > 0 else None)
+
+    def _resolved(self, ask: asks.Ask) -> asks.Ask:
+        found = volumes.need(self._door.views, ask)
+        return ask if found is None else msgspec.structs.replace(ask, need=found)
 
     def _start_report(self, group: TaskGroup, verdict: Unschedulable, trigger: int) -> None:
         key = verdict.ask.key
@@ -215,6 +231,7 @@ class Scheduler:
         pod = Ref("pods", ask.name, ask.namespace)
         cause = Cause(ACTOR.name, "Bind", why=explain.why_placed(placement), revision=trigger or None)
         try:
+            await self._volumes.bind(ask, placement.node)
             await self._door.bind(ACTOR, pod, placement.node, uid=ask.uid, cause=cause)
         except SteersmanError as error:
             self._attempts["error"] += 1

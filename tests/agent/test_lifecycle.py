@@ -377,8 +377,8 @@ def test_quality_of_service_and_oom_score(resources: dict, quality: str, score: 
 def test_unsupported_fields_are_named() -> None:
     made = pods.document(
         resourceClaims=[{"name": "gpu"}],
-        volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "x"}}, {"name": "kube-api-access-x", "projected": {}}],
+        volumes=[{"name": "data", "nfs": {"server": "s", "path": "/"}}, {"name": "kube-api-access-x", "projected": {}}],
         containers=[pods.container("app", securityContext={"appArmorProfile": {"type": "Localhost"}})],
     )
-    assert unsupported.blocking(made) == ["spec.volumes[data].persistentVolumeClaim"]
+    assert unsupported.blocking(made) == ["spec.volumes[data].nfs"]
     assert unsupported.fields(made) == ["spec.resourceClaims", "spec.containers{app}.securityContext.appArmorProfile"]

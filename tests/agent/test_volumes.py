@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,9 +16,10 @@ from agent.lifecycle import life, unsupported, volumes
 from agent.lifecycle.life import Host, Moment, PodLife, Waiting
 from agent.lifecycle.step import step
 from agent.runtime.contract import ContainerSpec, Mount, RuntimeFault, SubPath
-from agent.volumes import mounts
+from agent.volumes import mounts, reclaim
 from agent.volumes.folders import FolderVolumes
 from common.clock import SeededRng
+from common.wire import messages
 from tests.agent import pods
 
 CONFIGS = {
@@ -377,3 +379,121 @@ def test_a_memory_volume_is_full_when_it_holds_what_it_may(tmp_path: Path, folde
         (path / "big").write_bytes(b"x" * (2 << 20))
     folders.discard("uid-web")
     assert mounts.below(str(tmp_path)) == [] and not path.exists()
+
+
+# Claims.
+
+
+def persistent(source: dict, **meta: object) -> dict:
+    return {"metadata": {"name": "pv-1", **meta}, "spec": {"volumeMode": "Filesystem", "accessModes": ["ReadWriteOnce"], **source}}
+
+
+OURS = {"annotations": {"pv.kubernetes.io/provisioned-by": "steersman.io/local-path"}}
+KEY_OF_CLAIM = ("PersistentVolumeClaim", "default", "data")
+
+
+def claimed(document: dict | None, **spec: object) -> object:
+    view = pods.view(pods.document(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}], **spec))
+    made = volumes.plan(view, Host(configs={KEY_OF_CLAIM: document}))
+    return made[0] if isinstance(made, tuple) else made.message
+
+
+@pytest.mark.parametrize(
+    ("document", "spec", "expected"),
+    [
+        pytest.param(persistent({"local": {"path": "/srv"}}), {}, volumes.Local("v", "/srv", None, "pv-1"), id="a folder of the host"),
+        pytest.param(persistent({"local": {"path": "/srv"}}, **OURS), {}, volumes.Local("v", "/srv", None, "pv-1", made=True), id="one of ours"),
+        pytest.param(persistent({"local": {"path": "/srv"}}), {"securityContext": {"fsGroup": 7, "fsGroupChangePolicy": "OnRootMismatch"}},
+                     volumes.Local("v", "/srv", 7, "pv-1", lazily=True), id="given to the pod's group"),
+        pytest.param(persistent({"hostPath": {"path": "/srv", "type": "Directory"}}), {"securityContext": {"fsGroup": 7}},
+                     volumes.HostPath("v", "/srv", type="Directory"), id="a hostPath is left as it is"),
+        pytest.param(None, {}, 'MountVolume.SetUp failed for volume "v" : error processing PVC default/data: PVC is not bound', id="no volume"),
+        pytest.param(persistent({"nfs": {"server": "s", "path": "/"}}), {},
+                     'MountVolume.SetUp failed for volume "v" : volumes of type nfs are not supported by this agent', id="a kind it cannot mount"),
+        pytest.param({**persistent({"local": {"path": "/dev/sdb"}}), "spec": {"local": {"path": "/dev/sdb"}, "volumeMode": "Block"}}, {},
+                     'MountVolume.SetUp failed for volume "v" : volumeMode Block is not supported by this agent', id="a block device"),
+    ],
+)  # fmt: skip
+def test_what_a_claim_is_on_its_host(document: dict | None, spec: dict, expected: object) -> None:
+    assert claimed(document, **spec) == expected
+
+
+def test_a_container_waits_while_its_claim_has_no_volume_and_mounts_what_it_has() -> None:
+    mounts = [{"name": "v", "mountPath": "/data"}]
+    view = pods.view(pods.document(
+        volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "data", "readOnly": True}}],
+        containers=[pods.container("app", volumeMounts=mounts)],
+    ))  # fmt: skip
+    app, host = view.spec.containers[0], Host(configs={KEY_OF_CLAIM: persistent({"local": {"path": "/srv"}})})
+    assert isinstance(volumes.sub_paths(view, app, {}, Host()), Waiting)
+    assert volumes.refs(view) == [KEY_OF_CLAIM]
+    assert list(volumes.mounts(view, app, host, {})) == [Mount("/srv", "/data", read_only=True)]
+
+
+@needs_root
+def test_a_claimed_folder_is_made_given_to_its_group_and_kept(tmp_path: Path, folders: FolderVolumes) -> None:
+    path = tmp_path / "local-path/pvc-1"
+    folders.prepare((volumes.Local("v", str(path), None, "pvc-1", made=True),))
+    assert path.stat().st_mode & 0o777 == 0o777
+    (path / "deep").mkdir()
+    (path / "deep/file").write_text("kept")
+    (path / "link").symlink_to("/etc/passwd")
+    before = Path("/etc/passwd").stat()
+    folders.prepare((volumes.Local("v", str(path), 4242, "pvc-1", made=True),))
+    assert [(each.stat().st_gid, each.stat().st_mode & 0o2060) for each in (path, path / "deep")] == [(4242, 0o2060)] * 2
+    assert (path / "deep/file").stat().st_gid == 4242 and (path / "deep/file").read_text() == "kept"
+    after = Path("/etc/passwd").stat()
+    assert (after.st_gid, after.st_mode) == (before.st_gid, before.st_mode), "a link's target is not touched"
+    os.chown(path / "deep/file", -1, 0)
+    folders.prepare((volumes.Local("v", str(path), 4242, "pvc-1", lazily=True),))
+    assert (path / "deep/file").stat().st_gid == 0, "OnRootMismatch looks at the root alone"
+    folders.discard("uid-web")
+    assert (path / "deep/file").read_text() == "kept"
+    with pytest.raises(RuntimeFault, match='initialization failed for volume "pv" : path "/nowhere/x" does not exist'):
+        folders.prepare((volumes.Local("v", "/nowhere/x", None, "pv"),))
+
+
+# Folders of volumes that are to go.
+
+NAME = "pvc-12345678-1234-1234-1234-123456789abc"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        pytest.param(NAME, "/etc", id="another folder"),
+        pytest.param("etc", "/etc", id="a name that is no volume's"),
+        pytest.param(NAME, f"/srv/../{NAME}", id="a way up"),
+        pytest.param(NAME, f"srv/{NAME}", id="no whole path"),
+    ],
+)
+def test_what_is_never_removed(name: str, path: str) -> None:
+    assert reclaim.refusal(name, path)
+
+
+def test_a_folder_is_removed_and_told_and_a_link_is_left(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("kept")
+    folder, link = tmp_path / NAME, tmp_path / NAME.replace("pvc-1", "pvc-2")
+    folder.mkdir()
+    (folder / "link").symlink_to(kept)
+    link.symlink_to(kept)
+    said: list[messages.Message] = []
+
+    async def main() -> None:
+        async def send(message: messages.Message) -> None:
+            said.append(message)
+
+        work = reclaim.Reclaim(real=True)
+        for path in (folder, link, tmp_path / NAME.replace("pvc-1", "pvc-3")):
+            work.drop(messages.DropVolume(7, path.name, str(path)))
+        running = asyncio.ensure_future(work.run(send))
+        async with asyncio.timeout(10):
+            while len(said) < 3:
+                await asyncio.sleep(0.01)
+        running.cancel()
+
+    asyncio.run(main())
+    assert not folder.exists() and (kept / "file").read_text() == "kept"
+    assert [(each.epoch, each.error) for each in said if isinstance(each, messages.VolumeGone)] == [(7, "")] * 3

@@ -99,3 +99,89 @@ def test_a_pod_that_writes_more_than_it_may_is_evicted_and_its_neighbour_stays(c
     assert message == "Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. "
     assert "Evicted" in cluster.kubectl("events", "--for", "pod/over")
     assert cluster.json("get", "pod", "fits")["status"]["phase"] == "Running"
+
+
+def claim(name: str, **spec: object) -> dict:
+    wish = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, **spec}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": wish}
+
+
+def with_claim(name: str, command: str = "sleep 3600", *, of: str = "data", **spec: object) -> dict:
+    document = pod(name, command, volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": of}}], **spec)
+    document["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    return document
+
+
+@pytest.mark.real
+@pytest.mark.also("docker")
+def test_what_a_pod_wrote_to_its_claim_is_there_for_the_next_and_goes_with_the_claim(cluster: Cluster) -> None:
+    cluster.apply(claim("data"), with_claim("writer", "echo kept >/data/file; sleep 3600", securityContext={"fsGroup": 3000}))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/writer", "--timeout=30s")
+    shown = cluster.kubectl("get", "pvc", "data").splitlines()[1].split()
+    assert shown[1] == "Bound" and shown[3:6] == ["1Gi", "RWO", "local-path"]
+    cluster.kubectl("delete", "pvc", "data", "--wait=false")
+    assert "Terminating" in cluster.kubectl("get", "pvc", "data"), "a pod uses it"
+    cluster.kubectl("delete", "pod", "writer")
+    cluster.until(lambda: "NotFound" in cluster.kubectl("get", "pvc", "data", check=False), "the claim's end")
+    cluster.until(lambda: not _volumes_of(cluster), "the volume's end")
+    cluster.apply(claim("data"), with_claim("writer", "echo kept >/data/file; sleep 3600"))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/writer", "--timeout=30s")
+    volume = cluster.json("get", "pvc", "data")["spec"]["volumeName"]
+    path = cluster.json("get", "pv", volume)["spec"]["local"]["path"]
+    node = cluster.json("get", "pod", "writer")["spec"]["nodeName"]
+    assert cluster.lab.run(node, ["cat", f"{path}/file"]).stdout == "kept\n"
+    cluster.kubectl("delete", "pod", "writer")
+    cluster.apply(with_claim("reader"))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/reader", "--timeout=30s")
+    assert cluster.json("get", "pod", "reader")["spec"]["nodeName"] == node
+    assert cluster.kubectl("exec", "reader", "--", "cat", "/data/file") == "kept\n"
+    cluster.kubectl("delete", "pod/reader", "pvc/data")
+    cluster.until(lambda: not _volumes_of(cluster), "the volume's end")
+    assert cluster.lab.run(node, ["ls", path]).returncode != 0, "its folder is gone"
+
+
+def _volumes_of(cluster: Cluster) -> list[str]:
+    found = cluster.json("get", "pv")["items"]
+    return [v["metadata"]["name"] for v in found if (v["spec"].get("claimRef") or {}).get("namespace") == cluster.namespace]
+
+
+@pytest.mark.real
+def test_a_local_volume_of_the_administrators_draws_its_pod_to_its_host(cluster: Cluster) -> None:
+    name = f"local-{cluster.namespace}"
+    cluster.lab.run("host-2", ["mkdir", "-p", f"/var/lib/{name}"])
+    expression = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["host-2"]}
+    volume = {
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": "2Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": name, "local": {"path": f"/var/lib/{name}"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}},
+        },
+    }  # fmt: skip
+    storage_class = {
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}, "provisioner": "kubernetes.io/no-provisioner",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    }  # fmt: skip
+    cluster.apply(storage_class, claim("data", storageClassName=name), with_claim("drawn", "echo here >/data/file; sleep 3600"))
+    cluster.until(lambda: "didn't find available persistent volumes to bind" in cluster.kubectl("events", "--for", "pod/drawn"), "the reason")
+    cluster.apply(volume)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/drawn", "--timeout=30s")
+    assert cluster.json("get", "pod", "drawn")["spec"]["nodeName"] == "host-2"
+    assert cluster.lab.run("host-2", ["cat", f"/var/lib/{name}/file"]).stdout == "here\n"
+    cluster.apply(with_claim("elsewhere", nodeName="host-1"), with_claim("nowhere", of="absent"))
+    cluster.until(lambda: 'persistentvolumeclaim "absent" not found' in cluster.kubectl("events", "--for", "pod/nowhere"), "the reason")
+    cluster.kubectl("delete", "pod", "drawn", "elsewhere", "nowhere", "--wait=true")
+    cluster.kubectl("delete", "pvc", "data")
+    cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Released", f"pv/{name}", "--timeout=20s")
+    cluster.kubectl("delete", "pv", name)
+    cluster.kubectl("delete", "storageclass", name)
+
+
+def test_an_ephemeral_volume_is_a_claim_that_goes_with_its_pod(cluster: Cluster) -> None:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    document = pod("scratch", volumes=[{"name": "data", "ephemeral": {"volumeClaimTemplate": {"spec": spec}}}])
+    document["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    cluster.apply(document)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/scratch", "--timeout=30s")
+    assert cluster.json("get", "pvc", "scratch-data")["status"]["phase"] == "Bound"
+    cluster.kubectl("delete", "pod", "scratch")
+    cluster.until(lambda: "NotFound" in cluster.kubectl("get", "pvc", "scratch-data", check=False) and not _volumes_of(cluster), "the claim's end")

@@ -162,9 +162,9 @@ PEOPLE: tuple[Default, ...] = (
 )  # fmt: skip
 
 _BESIDES: dict[Role, tuple[Document, ...]] = {
-    Role.SCHEDULER: (on(READ, "", "nodes pods"),),
+    Role.SCHEDULER: (on(READ, "", "nodes pods persistentvolumeclaims persistentvolumes"), on(READ, "storage.k8s.io", "storageclasses")),
     Role.DISPATCH: (
-        on(READ, "", "configmaps nodes pods secrets"), on(READ, "node.k8s.io", "runtimeclasses"),
+        on(READ, "", "configmaps nodes pods secrets persistentvolumeclaims persistentvolumes"), on(READ, "node.k8s.io", "runtimeclasses"),
         on("get create patch", "coordination.k8s.io", "leases"),
     ),
     Role.CLUSTER_ROLE_AGGREGATION: (on("escalate", GROUP, "clusterroles"),),

@@ -15,8 +15,11 @@ from master.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from master.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from master.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from master.scheduler.plugins.taint_toleration import TaintToleration
+from master.scheduler.plugins.volume_binding import VolumeBinding
 
 FILTERS: tuple[Filter, ...] = (
-    NodeUnschedulable(), NodeName(), TaintToleration(), NodeReady(), NodeAffinity(), NodePorts(), NodeResourcesFit(),
+    NodeUnschedulable(), NodeName(), TaintToleration(), NodeReady(), NodeAffinity(), NodePorts(), NodeResourcesFit(), VolumeBinding(),
 )  # fmt: skip
+PREFILTERS = (VolumeBinding(),)
+"""Asked before any node is looked at."""
 SCORES: tuple[Score, ...] = (TaintToleration(), NodeAffinity(), PodTopologySpread(), NodeResourcesFit())

@@ -21,13 +21,15 @@ BEST = 100
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """Nodes (mask over slots) that one plugin turns down for one reason. numbers: what decided, per slot."""
+    """Nodes (mask over slots) that one plugin turns down for one reason. numbers: what decided, per slot. once: it is the pod's own
+    fault, and said once, not for each node."""
 
     plugin: str
     reason: str
     mask: Mask
     resolvable: Mask | None = None
     numbers: dict[str, Ints] = {}
+    once: bool = False
 
 
 class Filter(Protocol):

@@ -33,7 +33,7 @@ def asking(cpu: str, **spec: Any) -> Document:
 
 class Cluster:
     def __init__(self, here: Doorway) -> None:
-        self.door, self.store = here.door, here.store
+        self.here, self.door, self.store = here, here.door, here.store
         self.create = here.pod
         self.scheduler = Scheduler(here.door, here.clock, SeededRng(3), Settings())
 
