@@ -32,7 +32,7 @@ from agent.images import provider_exec, registries, registry_file
 from agent.journal import FileJournal, MemoryJournal
 from agent.last_words import LastWords
 from agent.link import Link
-from agent.logs import PodLogs
+from agent.logs import LogLimits, PodLogs
 from agent.network.contract import NoNetwork
 from agent.network.host import HostNetwork
 from agent.parts import Parts
@@ -46,6 +46,7 @@ from common import version
 from common.aio import tasks
 from common.clock import SystemClock, SystemRng
 from common.errors import BadRequest, Conflict, NotFound, SteersmanError
+from common.objects import quantity
 from common.wire import keys
 from common.wire.zmq_transport import Shared, ZmqDialer
 
@@ -89,6 +90,8 @@ def main() -> None:
               help="A resource of this host's own, that pods may ask for; each device is a unit.")
 @click.option("--reserved", metavar="RESOURCE=QUANTITY,...", help="Not for pods, e.g. cpu=200m,memory=512Mi.")
 @click.option("--pod-max-pids", type=int, metavar="COUNT", help="The most processes and threads of one pod.  [default: no limit]")
+@click.option("--container-log-max-size", metavar="SIZE", help=f"A log that is larger is put aside.  [default: {D.container_log_max_size}]")
+@click.option("--container-log-max-files", type=int, help=f"Kept of each container.  [default: {D.container_log_max_files}]")
 @click.option("--log-root", help=f"Folder of the containers' logs.  [default: {D.log_root}]")
 @click.option("--cgroup-root", help=f"Parent of the pods' cgroups.  [default: {D.cgroup_root}]")
 @click.option("--cni-config-dir", help=f"Folder of the network configuration; empty writes none.  [default: {D.cni_config_dir}]")
@@ -240,13 +243,23 @@ def _real_runtime(settings: Settings, cluster: str, clock: SystemClock) -> Runti
         from agent.runtime.docker import DockerRuntime, DockerSettings
 
         network = CniRunner(Path(settings.cni_config_dir or D.cni_config_dir), Path(settings.run_dir, "networks"))
-        wanted = DockerSettings(settings.runtime_endpoint, cluster, settings.sandbox_image, settings.pull_progress_s)
+        wanted = DockerSettings(
+            settings.runtime_endpoint, cluster, settings.sandbox_image, settings.pull_progress_s,
+            quantity.value(settings.container_log_max_size), settings.container_log_max_files,
+        )  # fmt: skip
         return DockerRuntime(wanted, network=network, clock=clock)
     from agent.runtime.containerd import ContainerdRuntime
 
     return ContainerdRuntime(
         settings.runtime_endpoint, cluster=cluster, cgroup_root=settings.cgroup_root, progress_s=settings.pull_progress_s
     )
+
+
+def _log_limits(settings: Settings) -> LogLimits | None:
+    """Docker has its own."""
+    if settings.runtime == "docker":
+        return None
+    return LogLimits(settings.log_root, quantity.value(settings.container_log_max_size), settings.container_log_max_files)
 
 
 async def _run_host(settings: Settings) -> None:
@@ -267,6 +280,7 @@ async def _run_host(settings: Settings) -> None:
             network=HostNetwork(settings),
             clock=clock,
             logs=PodLogs(settings.log_root, clock),
+            log_limits=_log_limits(settings),
             volumes=FolderVolumes(f"{settings.data_dir}/pods", f"{settings.run_dir}/pods", SystemRng()),
             last_words=LastWords(f"{settings.data_dir}/pods", settings.log_root),
             cgroups=PodCgroups(settings.cgroup_root, max_pids=settings.pod_max_pids) if settings.cgroup_root else None,

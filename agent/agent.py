@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from agent.holdings import Holdings
 from agent.images import service
 from agent.lifecycle.life import Host
 from agent.link_streams import Stream
+from agent.log_rotation import LogRotation
 from agent.node_report import NodeReport
 from agent.parts import Parts
 from agent.pressure import Pressure
@@ -92,10 +94,17 @@ class Agent:
                 ("reclaim", lambda: self._reclaim.run(link.send)),
                 *([("tokens", partial(self._tokens.run, link.send))] if self._tokens is not None else []),
                 *([("storage", StorageWatch(self._parts, self._holdings.workers).run)] if self._parts.volumes is not None else []),
+                *self._rotation(),
                 ("reporter", lambda: self._reporter.run(link.send)),
                 ("link", link.run),
             ):
                 group.start(tasks.supervise(name, run), name=f"{self.name} {name}")
+
+    def _rotation(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        parts = self._parts
+        if parts.log_limits is None:
+            return []
+        return [("log-rotation", LogRotation(parts.log_limits, parts.runtime.sessions, parts.clock, self._holdings.workers).run)]
 
     def _know_host(self) -> None:
         facts = self._node.facts

@@ -40,6 +40,15 @@ class Look(msgspec.Struct, frozen=True):
     observed: list[ObservedSandbox]
 
 
+class LogLimits(msgspec.Struct, frozen=True):
+    """most_bytes: after which a file is put aside. files: kept of each container, the present one included."""
+
+    root: str
+    most_bytes: int
+    files: int
+    every_s: float = 10.0
+
+
 class PodLogs:
     def __init__(self, log_root: str, clock: Clock) -> None:
         self._root = Path(log_root)
@@ -74,7 +83,8 @@ class PodLogs:
     def discard(self, sandbox: ObservedSandbox, log_path: str) -> None:
         path = self._folder(sandbox.namespace, sandbox.name, sandbox.uid) / log_path
         if path.parent.parent.parent == self._root and ".." not in path.parts:
-            path.unlink(missing_ok=True)
+            for each in (path, *path.parent.glob(f"{path.name}.*")):
+                each.unlink(missing_ok=True)
 
     def _folder(self, namespace: str, name: str, uid: str) -> Path:
         parts = (namespace, name, uid)
@@ -135,7 +145,7 @@ async def _read(path: Path, query: LogRequest, *, since: float | None, runs: Cal
         return
     try:
         file.seek(tail_start(file, query.tail_lines))
-        lines = Lines(query.timestamps, since)
+        lines, late = Lines(query.timestamps, since), False
         while True:
             alive = query.follow and runs()
             replaced = _replacement(file, path)  # asked before reading, so that the old file is read to its very end
@@ -145,8 +155,13 @@ async def _read(path: Path, query: LogRequest, *, since: float | None, runs: Cal
                     yield shown
                 await asyncio.sleep(0)  # a big log must not hold up the pods' workers
             if replaced is not None:
+                if not late:
+                    late = True  # the runtime may still be writing its last lines to the old file: once more, a moment later
+                    replaced.close()
+                    await asyncio.sleep(FOLLOW_S)
+                    continue
                 file.close()
-                file, replaced = replaced, None
+                file, replaced, late = replaced, None, False
                 continue
             if not alive:
                 return

@@ -13,7 +13,7 @@ from agent.cgroups import PodCgroups
 from agent.images.providers import Provider
 from agent.journal import Journal
 from agent.last_words import LastWords
-from agent.logs import PodLogs
+from agent.logs import LogLimits, PodLogs
 from agent.network.contract import Network
 from agent.probes.contract import Reach
 from agent.probes.hollow import HollowReach
@@ -37,6 +37,7 @@ class Parts(msgspec.Struct, frozen=True):
     network: Network
     clock: Clock
     logs: PodLogs | None = None
+    log_limits: LogLimits | None = None
     volumes: Volumes | None = None
     last_words: LastWords | None = None
     cgroups: PodCgroups | None = None

@@ -21,7 +21,7 @@ from common.objects import quantity
 FILE_MOST_BYTES = 1 << 20
 MAPS = ("labels", "resources", "reserved")
 RESERVABLE = ("cpu", "memory", "ephemeral-storage")
-QUANTITIES = ("cpu", "memory", "pods")
+QUANTITIES = ("cpu", "memory", "pods", "container_log_max_size")
 RUNTIMES = ("containerd", "docker", "hollow")
 ENDPOINTS = {"docker": "unix:///run/docker.sock"}
 """Where a runtime listens if nothing else is said; containerd's is the setting's default."""
@@ -74,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node_status_s: float = 5.0
     eviction_hard: str = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,pid.available<5%"
     eviction_pressure_transition_s: float = 300.0
+    container_log_max_size: str = "10Mi"
+    container_log_max_files: int = 5
     log_level: str = "info"
 
 
@@ -145,6 +147,8 @@ def _checked(settings: Settings) -> Settings:
     oldest = settings.image_maximum_gc_age_s
     need(oldest == 0 or oldest > settings.image_minimum_gc_age_s, "image_maximum_gc_age_s", "must be 0, or above image_minimum_gc_age_s")
     need(settings.image_gc_period_s >= 1, "image_gc_period_s", "must be at least 1")
+    need(settings.container_log_max_size, "container_log_max_size", "must be above 0")
+    need(settings.container_log_max_files >= 2, "container_log_max_files", "must be at least 2")
     need(settings.node_status_s > 0, "node_status_s", "must be above 0")
     for name, text in settings.resources.items():
         need(quantity.is_extended(name), "resources", f"{name!r} is not DOMAIN/NAME outside kubernetes.io")

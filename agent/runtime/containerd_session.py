@@ -52,6 +52,10 @@ class ContainerdSessions:
         request = cri.AttachRequest(container_id=container_id, **_asked(ends))
         return await open_session((await call(self._stub.Attach, request)).url, ends)
 
+    async def reopen_log(self, container_id: str) -> None:
+        await self._expect_ours(container_id)
+        await call(self._stub.ReopenContainerLog, cri.ReopenContainerLogRequest(container_id=container_id))
+
     async def netns(self, sandbox_id: str) -> str:
         await self._expect_ours(sandbox_id)
         request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id, verbose=True)

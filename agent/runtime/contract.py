@@ -261,6 +261,10 @@ class Sessions(Protocol):
     async def attach(self, container_id: str, ends: Ends) -> Session:
         """A running container's own process, from now on. Raises as `exec`."""
 
+    async def reopen_log(self, container_id: str) -> None:
+        """Go on in a new file under the log's name; what was written before stays where it is. Idempotent. Raises RuntimeFault, BadRequest
+        when the runtime rotates logs by itself, or has none."""
+
     async def netns(self, sandbox_id: str) -> str:
         """The path of a running sandbox' network namespace; "" is the host's. Raises RuntimeFault, BadRequest as `exec`."""
 

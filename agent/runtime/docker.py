@@ -59,12 +59,14 @@ SANDBOX_IMAGE = "registry.k8s.io/pause:3.9"
 
 class DockerSettings(msgspec.Struct, frozen=True):
     """endpoint: `unix:///run/docker.sock`. cluster: its id. sandbox_image: what a pod's pause container runs.
-    progress_s: a pull that does not get on for so long is given up."""
+    progress_s: a pull that does not get on for so long is given up. log_bytes, log_files: of each container's log."""
 
     endpoint: str
     cluster: str
     sandbox_image: str = SANDBOX_IMAGE
     progress_s: float = PROGRESS_S
+    log_bytes: int = 10 << 20
+    log_files: int = 5
 
 
 class DockerRuntime:
@@ -85,7 +87,7 @@ class DockerRuntime:
         self._whole: set[str] = set()
         """Containers that were started while this agent and Docker both lived: their shims are known to it."""
         self._cgroup_driver = ""
-        self._least_oom_score_adj = least_oom_score_adj()
+        self._limits = convert.HostLimits(least_oom_score_adj(), settings.log_bytes, settings.log_files)
 
     async def close(self) -> None:
         await self._engine.close()
@@ -272,7 +274,7 @@ class DockerRuntime:
         sandbox = convert.sandbox_spec(document["Config"]["Labels"])
         try:
             config = convert.container_config(
-                spec, sandbox, cluster=self._settings.cluster, sandbox_id=sandbox_id, least_oom_score_adj=self._least_oom_score_adj
+                spec, sandbox, cluster=self._settings.cluster, sandbox_id=sandbox_id, host=self._limits
             )
         except ValueError as error:
             raise RuntimeFault(str(error), kind=kind) from None

@@ -91,6 +91,9 @@ class DockerSessions:
         ends = msgspec.structs.replace(ends, tty=bool((await self._own(container_id))["Config"]["Tty"]))
         return await open_attach(self._endpoint, self._engine.container(container_id), ends)
 
+    async def reopen_log(self, container_id: str) -> None:
+        raise BadRequest("Docker rotates its logs by itself")
+
     async def netns(self, sandbox_id: str) -> str:
         document = await self._own(sandbox_id)
         if convert.sandbox_spec(document["Config"]["Labels"]).host_network:

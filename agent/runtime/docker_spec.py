@@ -11,6 +11,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from agent.runtime import labels
 from agent.runtime.contract import (
     LABEL_ATTEMPT,
@@ -34,7 +36,6 @@ RUNS = ("running", "paused", "restarting")
 START_ERROR_CODE = 128
 NAME_MOST = 200
 NAME_KEPT = NAME_MOST - 17
-LOGS = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
 PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
 NO_LOGS = {"Type": "none", "Config": {}}
 
@@ -90,7 +91,15 @@ def _dns(spec: SandboxSpec) -> Document:
     return {"Dns": list(spec.dns.servers), "DnsSearch": list(spec.dns.searches), "DnsOptions": list(spec.dns.options)}
 
 
-def container_config(spec: ContainerSpec, sandbox: SandboxSpec, *, cluster: str, sandbox_id: str, least_oom_score_adj: int) -> Document:
+class HostLimits(msgspec.Struct, frozen=True):
+    """What holds for all containers of a host. log_bytes, log_files: Docker keeps so many files of so many bytes each."""
+
+    least_oom_score_adj: int = -1000
+    log_bytes: int = 10 << 20
+    log_files: int = 5
+
+
+def container_config(spec: ContainerSpec, sandbox: SandboxSpec, *, cluster: str, sandbox_id: str, host: HostLimits) -> Document:
     log_path = f"{sandbox.log_directory}/{spec.log_path}" if spec.log_path else ""
     own = {LABEL_TYPE: CONTAINER, LABEL_SANDBOX: sandbox_id, LABEL_LOG_PATH: log_path}
     config: Document = {
@@ -102,7 +111,7 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, *, cluster: str,
         "OpenStdin": spec.stdin,
         "StdinOnce": spec.stdin_once,
         "User": user(spec),
-        "HostConfig": _host_config(spec, sandbox, sandbox_id=sandbox_id, least_oom_score_adj=least_oom_score_adj),
+        "HostConfig": _host_config(spec, sandbox, sandbox_id=sandbox_id, host=host),
     }
     if spec.command:  # Docker then leaves the image's own arguments out, as Kubernetes wants it
         config["Entrypoint"] = list(spec.command)
@@ -111,16 +120,16 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, *, cluster: str,
     return config
 
 
-def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, least_oom_score_adj: int) -> Document:
+def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, host: HostLimits) -> Document:
     resources = spec.resources
     config: Document = {
         "NetworkMode": f"container:{sandbox_id}",
         "IpcMode": "host" if sandbox.host_ipc else f"container:{sandbox_id}",
-        "LogConfig": LOGS,
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": str(host.log_bytes), "max-file": str(host.log_files)}},
         "RestartPolicy": {"Name": "no"},
         **_security(spec.security),
         "CpuShares": labels.cpu_shares(resources.cpu_request_milli),
-        "OomScoreAdj": max(resources.oom_score_adj, least_oom_score_adj),
+        "OomScoreAdj": max(resources.oom_score_adj, host.least_oom_score_adj),
         "Mounts": [
             {"Type": "bind", "Source": mount.host_path, "Target": mount.container_path, "ReadOnly": mount.read_only,
              "BindOptions": {"Propagation": PROPAGATION.get(mount.propagation, "rprivate")}}

@@ -94,6 +94,9 @@ class HollowSessions:
     async def attach(self, container_id: str, ends: Ends) -> Session:
         raise BadRequest(NO_PROCESSES)
 
+    async def reopen_log(self, container_id: str) -> None:
+        raise BadRequest("hollow containers have no logs")
+
     async def netns(self, sandbox_id: str) -> str:
         raise BadRequest(NO_PROCESSES)
 

@@ -91,8 +91,8 @@ class Cluster:
         return master["address"], state["ports"].get(name) or daemons.PORTS[name]
 
     @contextmanager
-    def following(self, *args: str) -> Iterator[Callable[[], str]]:
-        """kubectl in the background; the callable waits for its end and gives what it printed."""
+    def following(self, *args: str, first: str = "") -> Iterator[Callable[[], str]]:
+        """kubectl in the background; the callable waits for its end and gives what it printed. first: the line that shows that it has begun."""
         child = subprocess.Popen(
             self._command(args), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._env, stdin=subprocess.DEVNULL
         )
@@ -101,6 +101,8 @@ class Cluster:
             return child.communicate(timeout=30)[0]
 
         try:
+            if first:
+                assert child.stdout is not None and child.stdout.readline().strip() == first
             yield output
         finally:
             if child.poll() is None and sys.exc_info()[0] is not None:
