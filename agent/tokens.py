@@ -26,7 +26,7 @@ ANSWER_S = 10.0
 """After so long without an answer it is asked again."""
 RENEWED_AT = 0.8
 LONGEST_S = 24 * 3600.0
-RETRY_FIRST_S, RETRY_MAX_S = 1.0, 60.0
+RETRY_FIRST_S, RETRY_MAX_S = 0.25, 60.0
 
 Send = Callable[[messages.Message], Awaitable[None]]
 

@@ -106,6 +106,7 @@ class StorageClass(meta.View):
     volume_binding_mode: str = "Immediate"
     mount_options: tuple[str, ...] = ()
     allowed_topologies: tuple[dict, ...] = ()
+    allow_volume_expansion: bool = False
 
     @property
     def waits(self) -> bool:

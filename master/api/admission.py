@@ -16,7 +16,8 @@ from common.errors import FieldCause, NotFound
 from common.objects import access, cluster, node, quantity, storage
 from common.objects.storage import StorageClass
 from master.api import faults
-from master.api.contract import Actor, Document, Ref, Views
+from master.api.contract import Actor, Document, Ref, Role, Views
+from master.api.kinds import claim
 from master.api.registry import BY_KEY, Resource
 from master.store.contract import Guard
 
@@ -160,6 +161,25 @@ def admit_claim(views: Views, document: Document) -> None:
     if usual:
         newest = max(each.metadata.creation_timestamp or "" for each in usual)
         spec["storageClassName"] = min(each.metadata.name for each in usual if (each.metadata.creation_timestamp or "") == newest)
+
+
+def check_resize(views: Views, actor: Actor, resource: Resource, new: Document, old: Document | None) -> None:
+    """A claim that has its volume grows only where its class says that volumes can (PersistentVolumeClaimResize). Raises Forbidden."""
+    if resource.key != storage.CLAIMS or old is None or actor.role is not Role.USER:
+        return
+    before, after = (_size_asked(document) for document in (old, new))
+    if after == before or not (old.get("spec") or {}).get("volumeName"):
+        return
+    name = claim.class_of(new)
+    found = views.get(StorageClass, Ref(storage.CLASSES, name)) if name else None
+    if found is None or not found.allow_volume_expansion:
+        why = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"
+        raise faults.forbidden(resource, new["metadata"].get("name", ""), why)
+
+
+def _size_asked(document: Document) -> int:
+    spec = document.get("spec") or {}
+    return quantity.value(((spec.get("resources") or {}).get("requests") or {}).get("storage", 0))
 
 
 def admit_request(request: Document, actor: Actor) -> None:

@@ -13,13 +13,14 @@ one only knows which of them to ask.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from common.clock import Clock, Rng
 from common.errors import BadRequest, Expired, NotFound, UnsupportedMediaType
 from common.objects import selectors
-from master.api import applying, computed, documents, faults, leases, proposals, subresources, versions, why
+from master.api import admission, applying, computed, documents, faults, leases, proposals, subresources, versions, why
 from master.api.access import node_restriction
 from master.api.access.authorizer import Authorizer
 from master.api.access.escalation import Escalation
@@ -100,7 +101,8 @@ class ApiDoor:
         self._authorizer = Authorizer(store, self.views)
         self._reviews = Reviews(self._authorizer, self.authority)
         self._token_desk = TokenDesk(self.authority, self.views) if self.authority is not None else None
-        checks = (Escalation(self._authorizer).check, node_restriction.check, Signers(self._authorizer).check)
+        resize = partial(admission.check_resize, self.views)
+        checks = (Escalation(self._authorizer).check, node_restriction.check, Signers(self._authorizer).check, resize)
         self._writer = Writer(store, self.views, clock, rng=rng, settings=settings, checks=checks)
         self._remover = Remover(store, clock, settings)
         self._evictor = Evictor(self.views, self._writer, self._remover, clock)

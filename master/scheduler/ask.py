@@ -33,11 +33,12 @@ class OpenClaim(msgspec.Struct, frozen=True):
 
 class Need(msgspec.Struct, frozen=True):
     """What a pod's claims ask of a node. trouble: why there is no node for it at all. affinities: the terms of each bound volume that
-    has any. open: the claims that get their volume with the node."""
+    has any. open: the claims that get their volume with the node. taken: a claim is for one pod alone, and another has it."""
 
     trouble: str = ""
     affinities: tuple[tuple[dict, ...], ...] = ()
     open: tuple[OpenClaim, ...] = ()
+    taken: bool = False
 
 
 class Ask(msgspec.Struct, frozen=True):

@@ -34,7 +34,7 @@ class Stir(enum.Enum):
     VOLUME = "a claim, a volume or a class of them changed"
 
 
-ROOM_PLUGINS = frozenset(("NodeResourcesFit", "NodePorts"))
+ROOM_PLUGINS = frozenset(("NodeResourcesFit", "NodePorts", "VolumeRestrictions"))
 HELPED = {Stir.ROOM: ROOM_PLUGINS, Stir.VOLUME: frozenset(("VolumeBinding",))}
 """What each may help; a node may help all."""
 

@@ -195,7 +195,7 @@ class Scheduler:
         room = self._settings.in_flight - len(self._binding) - len(self._reporting)
         due = self._queue.take(now, max(0, min(room, self._settings.round)))
         if due:
-            plan = decide([self._resolved(waiting.ask) for waiting in due], self._snapshot.table, rotation=self._rng.random())
+            plan = decide(self._resolved([waiting.ask for waiting in due]), self._snapshot.table, rotation=self._rng.random())
             self._attempts["unschedulable"] += len(plan.unschedulable)
             triggers = {waiting.ask.key: waiting.trigger for waiting in due}
             for placement in plan.placed:
@@ -208,9 +208,19 @@ class Scheduler:
         # When there is no room, the next write that ends wakes the loop.
         self._set_timer(self._queue.next_time(now) if room > 0 else None)
 
-    def _resolved(self, ask: asks.Ask) -> asks.Ask:
-        found = volumes.need(self._door.views, ask)
-        return ask if found is None else msgspec.structs.replace(ask, need=found)
+    def _resolved(self, due: list[asks.Ask]) -> list[asks.Ask]:
+        """With what their claims ask for, as it is now."""
+        if not any(ask.claims for ask in due):
+            return due
+        taken: dict[str, str] = {}
+        for ask in [placement.ask for placement in self._binding.values()]:
+            taken.update((f"{ask.namespace}/{name}", ask.uid) for name in ask.claims)
+        found = []
+        for ask in due:
+            found.append(msgspec.structs.replace(ask, need=volumes.need(self._door.views, ask, taken)))
+            for name in ask.claims:
+                taken.setdefault(f"{ask.namespace}/{name}", ask.uid)
+        return found
 
     def _start_report(self, group: TaskGroup, verdict: Unschedulable, trigger: int) -> None:
         key = verdict.ask.key

@@ -26,13 +26,17 @@ BIND_S = 600.0
 """How long a volume may take to be made, as with kube-scheduler."""
 
 
-def need(views: Views, ask: Ask) -> Need | None:
-    """None: the pod has no claims. Plain reads."""
+ALONE = "ReadWriteOncePod"
+
+
+def need(views: Views, ask: Ask, taken: dict[str, str] = {}) -> Need | None:
+    """None: the pod has no claims. Plain reads. taken: claims for one pod alone, by namespace/name, that pods which are being bound, or are
+    decided on before this one, will have: to that pod's uid."""
     if not ask.claims:
         return None
     affinities: list[tuple[dict, ...]] = []
     waiting: list[OpenClaim] = []
-    immediate = False
+    immediate = alone = False
     for name in ask.claims:
         claim = views.get(PersistentVolumeClaim, Ref(CLAIMS, name, ask.namespace))
         if claim is None:
@@ -41,6 +45,7 @@ def need(views: Views, ask: Ask) -> Need | None:
             return Need(trouble=f'persistentvolumeclaim "{name}" is being deleted')
         if claim.status.phase == "Lost":
             return Need(trouble=f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "{claim.spec.volume_name}"')
+        alone = alone or (ALONE in claim.spec.access_modes and _others(views, ask, name, taken))
         if claim.bound:
             volume = views.get(PersistentVolume, Ref(VOLUMES, claim.spec.volume_name))
             if volume is None:
@@ -54,7 +59,18 @@ def need(views: Views, ask: Ask) -> Need | None:
             immediate = True
             continue
         waiting.append(_open(views, claim, storage_class))
-    return Need(IMMEDIATE if immediate else "", tuple(affinities), tuple(waiting))
+    return Need(IMMEDIATE if immediate else "", tuple(affinities), tuple(waiting), alone)
+
+
+def _others(views: Views, ask: Ask, name: str, taken: dict[str, str]) -> bool:
+    """Whether another pod has that claim."""
+    if taken.get(f"{ask.namespace}/{name}", ask.uid) != ask.uid:
+        return True
+    return any(
+        pod.spec.node_name and pod.metadata.uid != ask.uid and not pod.finished
+        and name in storage.claims_of(pod.metadata.name, pod.spec.volumes)
+        for pod in views.list(pods.Pod, "pods", ask.namespace)
+    )  # fmt: skip
 
 
 def _open(views: Views, claim: PersistentVolumeClaim, storage_class: StorageClass) -> OpenClaim:

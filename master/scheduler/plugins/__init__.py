@@ -16,9 +16,11 @@ from master.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from master.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from master.scheduler.plugins.taint_toleration import TaintToleration
 from master.scheduler.plugins.volume_binding import VolumeBinding
+from master.scheduler.plugins.volume_restrictions import VolumeRestrictions
 
 FILTERS: tuple[Filter, ...] = (
-    NodeUnschedulable(), NodeName(), TaintToleration(), NodeReady(), NodeAffinity(), NodePorts(), NodeResourcesFit(), VolumeBinding(),
+    NodeUnschedulable(), NodeName(), TaintToleration(), NodeReady(), NodeAffinity(), NodePorts(), NodeResourcesFit(),
+    VolumeRestrictions(), VolumeBinding(),
 )  # fmt: skip
 PREFILTERS = (VolumeBinding(),)
 """Asked before any node is looked at."""

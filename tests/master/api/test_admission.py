@@ -7,6 +7,7 @@ import re
 import pytest
 
 from common.errors import Forbidden
+from master.api.contract import PatchType, Ref
 from master.api.settings import DoorSettings
 from tests.master.api.doorway import ADMIN, Doorway, scenario
 
@@ -130,3 +131,37 @@ def test_a_pod_may_not_contradict_its_runtime_class(spec: dict, message: str) ->
             await here.pod("web", spec=spec)
 
     scenario(main)()
+
+
+STORAGE = DoorSettings(protect_storage=True)
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+
+
+def test_a_claim_gets_the_default_class_and_is_protected() -> None:
+    async def main(here: Doorway) -> None:
+        usual = {"storageclass.kubernetes.io/is-default-class": "true"}
+        for name, annotations in (("plain", {}), ("usual", usual)):
+            document = {"metadata": {"name": name, "annotations": annotations}, "provisioner": "example.com/x"}
+            await here.door.create(ADMIN, "storageclasses.storage.k8s.io", "", document)
+        for name, given, expected in (("a", {}, "usual"), ("b", {"storageClassName": ""}, ""), ("c", {"storageClassName": "plain"}, "plain")):
+            made = await here.door.create(ADMIN, "persistentvolumeclaims", "default", {"metadata": {"name": name}, "spec": {**CLAIM, **given}})
+            document = made.document()
+            assert document["spec"].get("storageClassName") == expected
+            assert document["metadata"]["finalizers"] == ["kubernetes.io/pvc-protection"]
+
+    scenario(main, STORAGE)()
+
+
+def test_a_bound_claim_grows_only_where_its_class_lets_it() -> None:
+    async def main(here: Doorway) -> None:
+        for name, grows in (("fixed", False), ("grows", True)):
+            document = {"metadata": {"name": name}, "provisioner": "example.com/x", "allowVolumeExpansion": grows}
+            await here.door.create(ADMIN, "storageclasses.storage.k8s.io", "", document)
+            spec = {**CLAIM, "storageClassName": name, "volumeName": "v"}
+            await here.door.create(ADMIN, "persistentvolumeclaims", "default", {"metadata": {"name": name}, "spec": spec})
+        larger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
+        await here.door.patch(ADMIN, Ref("persistentvolumeclaims", "grows", "default"), PatchType.MERGE, larger)
+        with pytest.raises(Forbidden, match="the storageclass that provisions the pvc must support resize"):
+            await here.door.patch(ADMIN, Ref("persistentvolumeclaims", "fixed", "default"), PatchType.MERGE, larger)
+
+    scenario(main, STORAGE)()

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from common.aio.tasks import supervise
-from master.api.contract import PatchType, Ref
+from master.api.contract import DeleteOptions, PatchType, Ref
 from master.controllers import volume_binder
 from master.controllers.loop import Loop
 from tests.master.api.doorway import ADMIN
@@ -130,4 +130,21 @@ async def test_a_pod_that_goes_while_its_volume_is_made_holds_nothing_up(cluster
     while cluster.scheduler._binding:
         await asyncio.sleep(0.05)
     assert cluster.scheduler._snapshot.standing("pods/default/web") == ""
+    binder.cancel()
+
+
+@running
+async def test_a_claim_for_one_pod_alone_is_not_shared(cluster: Cluster) -> None:
+    binder = await two_nodes(cluster)
+    await make(cluster)
+    await claim(cluster, accessModes=["ReadWriteOncePod"])
+    for name in ("a", "b"):
+        await cluster.create(name, spec={**using("data"), "terminationGracePeriodSeconds": 0})
+    while not any(cluster.pod(name).spec.node_name for name in ("a", "b")):
+        await asyncio.sleep(0.05)
+    has, waits = ("a", "b") if cluster.pod("a").spec.node_name else ("b", "a")
+    words = "2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
+    assert words in await cluster.waits(waits)
+    await cluster.door.delete(ADMIN, Ref("pods", has, "default"), DeleteOptions(grace_s=0))
+    await cluster.bound(waits)
     binder.cancel()
