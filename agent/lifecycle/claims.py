@@ -44,6 +44,8 @@ def bound(pod: pods.Pod, volume: Mapping, host: Host) -> PersistentVolume | Wait
         return Waiting(environment.CONFIG_ERROR, f'volumes of type {", ".join(kinds)} are not supported by this agent')
     if found.spec.volume_mode != "Filesystem":
         return Waiting(environment.CONFIG_ERROR, f"volumeMode {found.spec.volume_mode} is not supported by this agent")
+    if found.spec.mount_options:
+        return Waiting(environment.CONFIG_ERROR, "mount options are not supported for this volume type")
     return found
 
 

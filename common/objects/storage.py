@@ -43,6 +43,7 @@ class VolumeSpec(meta.View):
     node_affinity: dict | None = None
     local: dict | None = None
     host_path: dict | None = None
+    mount_options: tuple[str, ...] = ()
 
 
 class VolumeStatus(meta.View):

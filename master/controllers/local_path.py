@@ -19,7 +19,7 @@ def name(claim: PersistentVolumeClaim) -> str:
     return f"pvc-{claim.metadata.uid}"
 
 
-def refusal(claim: PersistentVolumeClaim, node: str) -> str:
+def refusal(claim: PersistentVolumeClaim, storage_class: StorageClass, node: str) -> str:
     """Why it makes none, or ""."""
     if not node:
         return "configuration error, no node was specified: the class must have volumeBindingMode WaitForFirstConsumer"
@@ -27,6 +27,10 @@ def refusal(claim: PersistentVolumeClaim, node: str) -> str:
         return "claim.Spec.Selector is not supported"
     if claim.spec.volume_mode != "Filesystem":
         return f"volumeMode {claim.spec.volume_mode} is not supported"
+    if unknown := [key for key in storage_class.parameters if key != "path"]:
+        return f"unknown parameters of the class: {', '.join(unknown)}"
+    if not storage_class.parameters.get("path", PATH).startswith("/"):
+        return "the class's parameter path must be an absolute path"
     others = [mode for mode in claim.spec.access_modes if mode not in MODES]
     return f"only {' and '.join(MODES)} access modes are supported, not {', '.join(others)}" if others else ""
 
@@ -47,6 +51,8 @@ def volume(claim: PersistentVolumeClaim, storage_class: StorageClass, node: str)
             "resourceVersion": about.resource_version,
         },
     }  # fmt: skip
+    if storage_class.mount_options:
+        spec["mountOptions"] = list(storage_class.mount_options)
     annotations = {storage.PROVISIONED_BY: storage.LOCAL_PATH, storage.NODE: node, storage.BOUND_BY_CONTROLLER: "yes"}
     metadata = {"name": name(claim), "annotations": annotations, "finalizers": [storage.LOCAL_PATH]}
     return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}

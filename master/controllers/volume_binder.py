@@ -86,7 +86,7 @@ def _provision(view: ReadView, claim: PersistentVolumeClaim, storage_class: Stor
     if node and view.get(Node, Ref("nodes", node)) is None:
         why = f"node {node}, which was selected for its volume, is gone"
         return (_annotate(claim, {storage.SELECTED_NODE: None}, "RescheduleVolume", why),)
-    refused = local_path.refusal(claim, node)
+    refused = local_path.refusal(claim, storage_class, node)
     if refused:
         words = f'failed to provision volume with StorageClass "{storage_class.metadata.name}": {refused}'
         return (*changes, _note(claim, "ProvisioningFailed", words, "Warning"))

@@ -412,6 +412,8 @@ def claimed(document: dict | None, **spec: object) -> object:
                      'MountVolume.SetUp failed for volume "v" : volumes of type nfs are not supported by this agent', id="a kind it cannot mount"),
         pytest.param({**persistent({"local": {"path": "/dev/sdb"}}), "spec": {"local": {"path": "/dev/sdb"}, "volumeMode": "Block"}}, {},
                      'MountVolume.SetUp failed for volume "v" : volumeMode Block is not supported by this agent', id="a block device"),
+        pytest.param(persistent({"local": {"path": "/srv"}, "mountOptions": ["noatime"]}), {},
+                     'MountVolume.SetUp failed for volume "v" : mount options are not supported for this volume type', id="mount options"),
     ],
 )  # fmt: skip
 def test_what_a_claim_is_on_its_host(document: dict | None, spec: dict, expected: object) -> None:

@@ -139,6 +139,24 @@ def test_a_folder_is_provisioned_on_the_selected_node_and_goes_with_its_claim() 
     assert Ref("persistentvolumes", "pvc-data-uid") not in cluster.documents
 
 
+@pytest.mark.parametrize(
+    ("of_class", "of_claim", "words"),
+    [
+        pytest.param({}, BOTH, "only ReadWriteOnce and ReadWriteOncePod access modes are supported, not ReadWriteMany", id="shared by hosts"),
+        pytest.param({}, {"volumeMode": "Block"}, "volumeMode Block is not supported", id="a block device"),
+        pytest.param({"parameters": {"size": "fixed"}}, {}, "unknown parameters of the class: size", id="a parameter that nobody knows"),
+        pytest.param({"parameters": {"path": "data"}}, {}, "must be an absolute path", id="a path that begins nowhere"),
+    ],
+)
+def test_what_is_not_provisioned_says_why(of_class: dict, of_claim: dict, words: str) -> None:
+    annotations = {"volume.kubernetes.io/selected-node": "n1"}
+    wish = claim(storageClassName="local-path", meta={"annotations": annotations}, **of_claim)
+    cluster = Cluster({**storage_class(), **of_class}, node("n1"), wish)
+    run(cluster)
+    assert (cluster.events[-1].reason, words in cluster.events[-1].message) == ("ProvisioningFailed", True)
+    assert Ref("persistentvolumes", "pvc-data-uid") not in cluster.documents
+
+
 def test_a_node_that_is_gone_is_selected_anew() -> None:
     annotations = {"volume.kubernetes.io/selected-node": "n9"}
     cluster = Cluster(storage_class(), claim(storageClassName="local-path", meta={"annotations": annotations}))
