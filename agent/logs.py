@@ -8,8 +8,11 @@ every FOLLOW_S, notices a rotated or truncated file, and reads no faster than it
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import logging
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 FOLLOW_S = 0.1
 BLOCK_BYTES = 64 << 10
 NAME_MOST = 253
+STAMP = re.compile(r"^\d{8}-\d{6}$")
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -171,12 +175,19 @@ async def _read(path: Path, query: LogRequest, *, since: float | None, runs: Cal
 
 
 def _replacement(file: BinaryIO, path: Path) -> BinaryIO | None:
-    """The file that stands under this name now, if it is another one; a truncated file is read from its start."""
+    """The file that follows this one, if another stands under the log's name now; a truncated file is read from its start.
+
+    Subtle: a fast writer may have filled more than one file since: the next is the one that was begun when this one was put aside."""
     try:
         now, mine = os.stat(path), os.fstat(file.fileno())
     except OSError:
         return None
     if (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino):
+        files = in_order(path)
+        for this, following in itertools.pairwise(files):
+            with contextlib.suppress(OSError):
+                if os.stat(this).st_ino == mine.st_ino:
+                    return following.open("rb")
         try:
             return path.open("rb")
         except OSError:
@@ -184,6 +195,16 @@ def _replacement(file: BinaryIO, path: Path) -> BinaryIO | None:
     if mine.st_size < file.tell():
         file.seek(0)
     return None
+
+
+def in_order(path: Path) -> list[Path]:
+    """A log's files, oldest first, but for those that were packed: what was put aside has the time after its name (ours), or a number that
+    grows with its age (Docker's, which lie where the symbolic link leads)."""
+    real = Path(os.path.realpath(path))
+    aside = {each: each.name.removeprefix(f"{real.name}.") for each in real.parent.glob(f"{real.name}.*")}
+    numbered = sorted((each for each, end in aside.items() if end.isdigit()), key=lambda each: -int(aside[each]))
+    stamped = sorted(each for each, end in aside.items() if STAMP.match(end))
+    return [*numbered, *stamped, real]
 
 
 def tail_start(file: BinaryIO, lines: int) -> int:

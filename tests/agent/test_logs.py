@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from agent.lifecycle.life import ContainerLife, PodLife, Waiting
-from agent.logs import Look, PodLogs
+from agent.logs import Look, PodLogs, in_order
 from agent.runtime.contract import ObservedContainer, ObservedSandbox, State
 from common.clock import SystemClock, parse_rfc3339
 from common.errors import BadRequest, NotFound
@@ -164,6 +164,31 @@ def test_a_follower_goes_on_in_the_new_file_after_a_rotation(tmp_path: Path) -> 
 
     shown = follow(Case(tmp_path, (State.RUNNING, record(0, "begin"))), script, "new file's first")
     assert shown == "begin\nthe old file's last\nthe new file's first\n"
+
+
+def test_a_follower_reads_every_file_that_was_filled_meanwhile(tmp_path: Path) -> None:
+    """As Docker leaves them: behind a symbolic link, the newest that was put aside has the number 1."""
+
+    def script(case: Case) -> None:
+        real = tmp_path / "x-json.log"
+        (case.folder / "0.log").rename(real)
+        (case.folder / "0.log").symlink_to(real)
+        for text in ("second", "third"):
+            for number in (1, 0):
+                old = real.with_name(f"{real.name}.{number}" if number else real.name)
+                if old.exists():
+                    old.rename(real.with_name(f"{real.name}.{number + 1}"))
+            real.write_text(record(1, text))
+        with (case.folder / "0.log").open("a") as file:
+            file.write(record(2, "end"))
+
+    assert follow(Case(tmp_path, (State.RUNNING, record(0, "first"))), script, "end") == "first\nsecond\nthird\nend\n"
+
+
+def test_the_order_of_a_logs_files(tmp_path: Path) -> None:
+    for name in ("0.log", "0.log.20260101-000002", "0.log.20260101-000001", "0.log.20251231-000001.gz", "0.log.20260101-000003.tmp", "0.log.x"):
+        (tmp_path / name).touch()
+    assert [each.name for each in in_order(tmp_path / "0.log")] == ["0.log.20260101-000001", "0.log.20260101-000002", "0.log"]
 
 
 def test_a_half_written_line_waits_for_its_rest(tmp_path: Path) -> None:
