@@ -121,8 +121,24 @@ class FolderVolumes:
         current = folder / DATA
         if group is not None:
             files = tuple(replace(file, mode=file.mode | GROUP_READS) for file in files)
-        if current.exists() and _content(current) == {file.path: (file.content, file.mode) for file in files}:
-            return
+        if not current.exists() or _content(current) != {file.path: (file.content, file.mode) for file in files}:
+            self._replace(folder, files, group)
+        # Also when nothing changed: whoever replaced it last may have been killed before it came to this.
+        tops = {each.path.split("/")[0] for each in files}
+        for name in tops:
+            with contextlib.suppress(FileExistsError):
+                (folder / name).symlink_to(f"{DATA}/{name}")
+        kept = {DATA, os.readlink(current), *tops}
+        for entry in folder.iterdir():
+            if entry.name in kept:
+                continue
+            if entry.is_symlink():
+                entry.unlink()
+            elif entry.name.startswith(".."):
+                shutil.rmtree(entry, ignore_errors=True)
+
+    def _replace(self, folder: Path, files: tuple[File, ...], group: int | None) -> None:
+        """All of it with one rename."""
         fresh = folder / f"..{self._rng.suffix(10)}"
         fresh.mkdir(mode=0o755)
         for each in files:
@@ -133,19 +149,10 @@ class FolderVolumes:
                 if group is not None or each.user is not None:
                     os.fchown(file.fileno(), -1 if each.user is None else each.user, -1 if group is None else group)
             target.chmod(each.mode & 0o777)
-        old = os.readlink(current) if current.is_symlink() else ""
         link = folder / f"{fresh.name}.link"
         link.symlink_to(fresh.name)
-        os.replace(link, current)
-        tops = {each.path.split("/")[0] for each in files}
-        for name in tops:
-            with contextlib.suppress(FileExistsError):
-                (folder / name).symlink_to(f"{DATA}/{name}")
-        for entry in folder.iterdir():
-            if entry.is_symlink() and entry.name != DATA and entry.name not in tops:
-                entry.unlink()
-        if old:
-            shutil.rmtree(folder / old, ignore_errors=True)
+        os.replace(link, folder / DATA)
+
 
 
 def _content(folder: Path) -> dict[str, tuple[bytes, int]]:

@@ -321,6 +321,19 @@ def test_a_part_of_a_volume_is_mounted_from_what_was_found(tmp_path: Path, bench
     assert (volume / "deep/er/file").read_text() == "here", "what was mounted is not removed with its mount"
 
 
+def test_what_a_killed_agent_left_half_done_is_made_whole(tmp_path: Path, folders: FolderVolumes) -> None:
+    plan = (made_of(tmp_path, color="blue"),)
+    path = Path(plan[0].path)
+    folders.prepare(plan)
+    (path / "color").unlink()
+    (path / "..older").mkdir()
+    (path / "..older/color").write_text("red")
+    (path / "..newer.link").symlink_to("..newer")
+    folders.prepare(plan)
+    assert (path / "color").read_text() == "blue"
+    assert sorted(entry.name for entry in path.iterdir()) == sorted(["..data", os.readlink(path / "..data"), "color"])
+
+
 @needs_root
 @pytest.mark.parametrize("path", ["link", "link/key", "link/new", "up", "up/secret/key", "proc/1/root"])
 def test_a_link_that_leads_out_is_not_followed(tmp_path: Path, bench: tuple[FolderVolumes, Path, Path], path: str) -> None:

@@ -151,7 +151,8 @@ def test_a_daemon_killed_at_random_points_of_create_run_and_delete(
     assert [starts[name] + restarts[name] for name in crowd.wanted if name.startswith("steady")] == [1, 1, 1]
     # Who calls for a start and dies takes the container with it: containerd kills it, and it is replaced, which users see as a restart.
     assert {name: count for name, count in starts.items() if count > 1 + restarts[name]} == {}
-    assert sorted(running_names(cluster, HOST)) == sorted([*crowd.wanted, *example_pods(cluster)])
+    present = sorted([*crowd.wanted, *example_pods(cluster)])
+    cluster.until(lambda: sorted(running_names(cluster, HOST)) == present, "what is left of sandboxes that did not start to go")
     crowd.clear()
     healthy(cluster)
     residue.assert_none(cluster, HOST, before, but=FORGOTTEN[of], fewer=True)
