@@ -87,7 +87,7 @@ def lookup(host: Host, key: Key, optional: bool) -> dict[str, bytes] | Waiting |
 def resolve(pod: pods.Pod, container: pods.Container, *, host: Host, pod_ip: str) -> Values | Waiting:
     """The environment in order, or why it cannot be made (yet)."""
     values: Values = {}
-    service = of_api(host.api)
+    service = of_api(host.api, own_network=not pod.spec.host_network)
     for source in container.env_from:
         problem = _add_all(values, source, pod=pod, host=host)
         if problem is not None:
@@ -104,10 +104,11 @@ def resolve(pod: pods.Pod, container: pods.Container, *, host: Host, pod_ip: str
     return values | {name: value for name, value in service.items() if name not in values}
 
 
-def of_api(address: str) -> Values:
-    """Kubernetes' variables of its Service `kubernetes`, leading to where the API itself listens. address: `HOST:PORT`, or ""."""
+def of_api(address: str, *, own_network: bool) -> Values:
+    """Kubernetes' variables of its Service `kubernetes`, leading to where the API itself listens. address: `HOST:PORT`, or "". A master
+    that is known by its host's loopback alone is reached by nobody in a network of his own: better no address than a wrong one."""
     host, _, port = address.rpartition(":")
-    if not host:
+    if not host or (own_network and (host.startswith("127.") or host in ("localhost", "[::1]"))):
         return {}
     url, own = f"tcp://{address}", f"KUBERNETES_PORT_{port}_TCP"
     bare = host.strip("[]")

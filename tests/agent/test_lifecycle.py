@@ -382,3 +382,30 @@ def test_unsupported_fields_are_named() -> None:
     )
     assert unsupported.blocking(made) == ["spec.volumes[data].nfs"]
     assert unsupported.fields(made) == ["spec.resourceClaims", "spec.containers{app}.securityContext.appArmorProfile"]
+
+
+# Where the API is.
+
+
+def env_of(api: str, **spec: object) -> dict:
+    made = pods.document(containers=[pods.container("app", env=[{"name": "URL", "value": "https://$(KUBERNETES_SERVICE_HOST)/"}])], **spec)
+    view = pods.view(made)
+    found = environment.resolve(view, view.spec.containers[0], host=replace(HOST, api=api), pod_ip="10.0.0.5")
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_container_finds_the_api_by_kubernetes_own_variables() -> None:
+    found = env_of("10.87.0.2:6443")
+    assert found == {
+        "URL": "https://10.87.0.2/", "KUBERNETES_SERVICE_HOST": "10.87.0.2", "KUBERNETES_SERVICE_PORT": "6443",
+        "KUBERNETES_SERVICE_PORT_HTTPS": "6443", "KUBERNETES_PORT": "tcp://10.87.0.2:6443", "KUBERNETES_PORT_6443_TCP": "tcp://10.87.0.2:6443",
+        "KUBERNETES_PORT_6443_TCP_PROTO": "tcp", "KUBERNETES_PORT_6443_TCP_PORT": "6443", "KUBERNETES_PORT_6443_TCP_ADDR": "10.87.0.2",
+    }  # fmt: skip
+    assert env_of("[fd00::2]:6443")["KUBERNETES_SERVICE_HOST"] == "fd00::2"
+    assert env_of("") == {"URL": "https://$(KUBERNETES_SERVICE_HOST)/"}
+
+
+def test_a_hosts_loopback_is_told_only_to_those_who_are_in_its_network() -> None:
+    assert "KUBERNETES_SERVICE_HOST" not in env_of("127.0.0.1:6443")
+    assert env_of("127.0.0.1:6443", hostNetwork=True)["KUBERNETES_SERVICE_HOST"] == "127.0.0.1"

@@ -58,14 +58,17 @@ def rng() -> random.Random:
 
 
 def document(name: str, starts: str) -> dict:
-    """A pod that writes a line on the host's disk whenever it is started, and is not driven out while the runtime is away."""
+    """A pod that writes a line on the host's disk whenever it is started, and is not driven out while the runtime is away. Of its volumes
+    one is a mount of its own, and one a part of another, so that what they leave is looked for, too."""
     return {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
         "spec": {
             "nodeName": HOST, "tolerations": STAYS, "terminationGracePeriodSeconds": 1,
             "containers": [{"name": "main", "image": "busybox:1.36", "command": ["sh", "-c", PROGRAM],
-                            "volumeMounts": [{"name": "starts", "mountPath": "/starts"}]}],
-            "volumes": [{"name": "starts", "hostPath": {"path": starts, "type": "DirectoryOrCreate"}}],
+                            "volumeMounts": [{"name": "starts", "mountPath": "/starts"},
+                                             {"name": "scratch", "mountPath": "/scratch", "subPath": "part"}]}],
+            "volumes": [{"name": "starts", "hostPath": {"path": starts, "type": "DirectoryOrCreate"}},
+                        {"name": "scratch", "emptyDir": {"medium": "Memory"}}],
         },
     }  # fmt: skip
 
