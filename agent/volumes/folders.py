@@ -105,7 +105,8 @@ class FolderVolumes:
         path = Path(volume.path)
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         if isinstance(volume, EmptyDir):
-            if not path.exists() or (volume.in_memory and not path.is_mount()):
+            # What an agent before this one kept in a plain folder stays there.
+            if not path.exists() or (volume.in_memory and not path.is_mount() and not any(path.iterdir())):
                 path.mkdir(exist_ok=True)
                 if volume.in_memory:
                     mounts.tmpfs(str(path), volume.size_bytes)

@@ -92,7 +92,7 @@ def below(folder: str) -> list[str]:
     found = []
     for line in Path("/proc/self/mountinfo").read_bytes().split(b"\n"):
         words = line.split(b" ", 5)
-        if len(words) > 5 and words[4].startswith(folder.encode()):
+        if len(words) > 5:
             point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), os.fsdecode(words[4]))
             if point == folder or point.startswith(f"{folder}/"):
                 found.append(point)

@@ -2,8 +2,9 @@
 
     PersistentVolume of ours, being deleted ─► DropVolume to its node ─► VolumeGone ─► the finalizer goes, and with it the object
 
-Owns the finalizer `steersman.io/local-path`. A volume whose Node is gone has gone with it: nobody is left to ask, so it is let go. What
-lies in the store is the whole memory: a master or an agent that was restarted is told, or asks, anew.
+Owns the finalizer `steersman.io/local-path`. A volume that is to be retained is let go, and its folder stays. A volume whose Node is gone
+has gone with it: nobody is left to ask, so it is let go. What lies in the store is the whole memory: a master or an agent that was
+restarted is told, or asks, anew.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class LocalVolumes:
         self._door = door
         self._index = index
         self._leaving: dict[str, tuple[str, str]] = {}
-        """Name to node and path."""
+        """Name to node and path; to no node, if its folder stays."""
         self._removed: dict[str, None] = {}
         self._queue: WorkQueue[str] = WorkQueue()
 
@@ -70,6 +71,8 @@ class LocalVolumes:
             self._removed.pop(name, None)
             return self._leaving.pop(name, ("", ""))[0]
         node, path = volume.metadata.annotations.get(storage.NODE, ""), str((volume.spec.local or {}).get("path", ""))
+        if volume.spec.persistent_volume_reclaim_policy != "Delete":
+            node = ""
         self._leaving[name] = (node, path)
         self._queue.add(name)
         return node
@@ -115,7 +118,9 @@ class LocalVolumes:
         lost = self._index.node(node) is None
         if name not in self._leaving or not (name in self._removed or lost):
             return
-        why = f"node {node} is gone, and the folder with it" if lost else f"node {node} has removed its folder"
+        why = f"node {node} has removed its folder"
+        if lost:
+            why = f"node {node} is gone, and the folder with it" if node else "its policy is not Delete: the folder stays"
         ref = Ref(VOLUMES, name)
         volume = self._door.views.get(PersistentVolume, ref)
         if volume is None or volume.metadata.deletion_timestamp is None:

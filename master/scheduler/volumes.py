@@ -11,6 +11,7 @@ write fails, and its pod is looked at again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from common.errors import Conflict, NotFound, Timeout
 from common.objects import node as nodes
@@ -97,12 +98,15 @@ class Volumes:
             return
         standing = self._door.views.get(nodes.Node, Ref("nodes", node))
         labels = standing.metadata.labels if standing is not None else {}
+        selected = []
         for each in ask.need.open:
             volume = next((volume for volume in each.volumes if storage.reaches(volume, node, labels)), None)
+            if volume is None:
+                selected.append(each.name)
             await (self._select(ask, each.name, node) if volume is None else self._give(ask, each.name, volume))
         try:
             async with asyncio.timeout(BIND_S):
-                await self._until_bound(ask, node)
+                await self._until_bound(ask, node, selected)
         except TimeoutError:
             raise Timeout(f"the volumes of pod {ask.namespace}/{ask.name} were not bound within {BIND_S:g} s") from None
 
@@ -127,7 +131,8 @@ class Volumes:
             expected=int(volume.metadata.resource_version),
         ))  # fmt: skip
 
-    async def _until_bound(self, ask: Ask, node: str) -> None:
+    async def _until_bound(self, ask: Ask, node: str, selected: Sequence[str]) -> None:
+        """selected: the claims whose volume is to be made on that node."""
         views, wanted = self._door.views, [each.name for each in ask.need.open] if ask.need is not None else []
         while True:
             changed, missing = self._changed, False
@@ -138,6 +143,8 @@ class Volumes:
                 claim = views.get(PersistentVolumeClaim, Ref(CLAIMS, name, ask.namespace))
                 if claim is None:
                     raise NotFound(f'persistentvolumeclaim "{name}" not found')
+                if not claim.bound and name in selected and claim.metadata.annotations.get(storage.SELECTED_NODE) != node:
+                    raise Conflict(f'persistentvolumeclaim "{name}" is not to have its volume on node {node} any more')
                 missing = missing or not claim.bound
             if not missing:
                 self._check_reach(ask, node)

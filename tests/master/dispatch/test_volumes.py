@@ -22,6 +22,7 @@ async def bound(world: World, **volume: Any) -> None:
     expression = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["n1"]}
     spec = {
         "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "local": {"path": "/data/pvc-1"},
+        "persistentVolumeReclaimPolicy": "Delete",
         "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}},
         "claimRef": {"namespace": "default", "name": "data", "uid": made["metadata"]["uid"]},
     }  # fmt: skip
@@ -83,5 +84,17 @@ def test_a_volume_in_use_is_not_dropped_and_one_of_a_lost_host_is_let_go() -> No
         await agent.expect(m.DropVolume)
         await world.door.delete(USER, Ref("nodes", "n1"))
         await world.until(lambda: not exists(world))
+
+    check(test)
+
+
+def test_a_volume_that_is_retained_goes_and_its_folder_stays() -> None:
+    async def test(world: World) -> None:
+        await bound(world)
+        agent = await world.connected()
+        await world.door.patch(USER, VOLUME, PatchType.MERGE, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
+        await world.door.delete(USER, VOLUME)
+        await world.until(lambda: not exists(world))
+        assert not [each for each in [*agent.heard, *await agent.quiet(1)] if isinstance(each, m.DropVolume)]
 
     check(test)

@@ -148,3 +148,34 @@ async def test_a_claim_for_one_pod_alone_is_not_shared(cluster: Cluster) -> None
     await cluster.door.delete(ADMIN, Ref("pods", has, "default"), DeleteOptions(grace_s=0))
     await cluster.bound(waits)
     binder.cancel()
+
+
+@running
+async def test_a_pod_looks_elsewhere_when_its_volume_cannot_be_made_where_it_was_to_be(cluster: Cluster) -> None:
+    binder = await two_nodes(cluster)
+    await make(cluster, "csi.example.com")
+    await claim(cluster)
+    await cluster.create("web", spec=using("data"))
+    ref, key = Ref(CLAIMS, "data", "default"), "volume.kubernetes.io/selected-node"
+
+    def chosen() -> str:
+        return (cluster.door.get(ADMIN, ref).document()["metadata"].get("annotations") or {}).get(key, "")
+
+    while not chosen():
+        await asyncio.sleep(0.05)
+    await cluster.door.patch(ADMIN, ref, PatchType.MERGE, {"metadata": {"annotations": {key: None}}})
+    while not chosen():
+        await asyncio.sleep(0.05)
+    assert not cluster.pod("web").spec.node_name
+    binder.cancel()
+
+
+@running
+async def test_two_pods_of_one_new_claim_end_up_together(cluster: Cluster) -> None:
+    binder = await two_nodes(cluster)
+    await make(cluster)
+    await claim(cluster)
+    for name in ("a", "b", "c", "d"):
+        await cluster.create(name, spec=using("data"))
+    assert len(set(await cluster.bound("a", "b", "c", "d"))) == 1
+    binder.cancel()
