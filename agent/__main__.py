@@ -41,11 +41,11 @@ from agent.resources import HollowResources, HostResources, host_name
 from agent.runtime.contract import Runtime
 from agent.runtime.hollow import HollowRuntime
 from agent.settings import Settings, load
-from agent.volumes.folders import FolderVolumes
+from agent.volumes.folders import FolderVolumes, keep_in_memory
 from common import version
 from common.aio import tasks
 from common.clock import SystemClock, SystemRng
-from common.errors import BadRequest, Conflict, NotFound, SteersmanError
+from common.errors import BadRequest, Conflict, NotFound, SteersmanError, Unavailable
 from common.objects import quantity
 from common.wire import keys
 from common.wire.zmq_transport import Shared, ZmqDialer
@@ -262,6 +262,17 @@ def _log_limits(settings: Settings) -> LogLimits | None:
     return LogLimits(settings.log_root, quantity.value(settings.container_log_max_size), settings.container_log_max_files)
 
 
+def _volumes(settings: Settings) -> FolderVolumes:
+    """Raises Unavailable when Secrets could not be kept from the disk."""
+    memory = f"{settings.run_dir}/pods"
+    try:
+        keep_in_memory(memory)
+    except OSError as error:
+        words = f"{memory} is not in memory, and no tmpfs can be mounted there: {error.strerror}; choose another --run-dir"
+        raise Unavailable(words) from None
+    return FolderVolumes(f"{settings.data_dir}/pods", memory, SystemRng())
+
+
 async def _run_host(settings: Settings) -> None:
     folder = _folder(settings.data_dir)
     handle = _lock(folder)
@@ -281,7 +292,7 @@ async def _run_host(settings: Settings) -> None:
             clock=clock,
             logs=PodLogs(settings.log_root, clock),
             log_limits=_log_limits(settings),
-            volumes=FolderVolumes(f"{settings.data_dir}/pods", f"{settings.run_dir}/pods", SystemRng()),
+            volumes=_volumes(settings),
             last_words=LastWords(f"{settings.data_dir}/pods", settings.log_root),
             cgroups=PodCgroups(settings.cgroup_root, max_pids=settings.pod_max_pids) if settings.cgroup_root else None,
             reach=NetworkReach(),

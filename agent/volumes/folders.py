@@ -43,6 +43,18 @@ GROUP_READS = 0o440
 """What the kubelet adds to the mode of files that belong to a pod's fsGroup."""
 
 
+MEMORY = ("tmpfs", "ramfs")
+
+
+def keep_in_memory(folder: str) -> None:
+    """See to it that what lies there never reaches a disk. Raises OSError."""
+    os.makedirs(folder, mode=0o711, exist_ok=True)
+    real = os.path.realpath(folder)
+    if mounts.filesystem(real) not in MEMORY:
+        mounts.tmpfs(real, 0)
+        log.info("memory-mounted path=%s", real)
+
+
 class FolderVolumes:
     """`agent.volumes.contract.Volumes`."""
 
@@ -241,6 +253,9 @@ def _host_path(volume: HostPath) -> None:
     elif volume.type == "FileOrCreate" and not path.exists():
         path.touch(mode=0o644)
     if not volume.type:
+        # Nothing is checked; what is missing is made, as containerd would do and Docker would not.
+        if not os.path.lexists(path):
+            path.mkdir(mode=0o755, parents=True)
         return
     is_right, kind = HOST_PATH_TYPES[volume.type]
     if not is_right(path):

@@ -89,11 +89,21 @@ def unmount(target: str) -> None:
 
 def below(folder: str) -> list[str]:
     """The mounts at or under a folder, innermost first."""
+    return [point for point, _ in _all() if point == folder or point.startswith(f"{folder}/")][::-1]
+
+
+def filesystem(path: str) -> str:
+    """The kind of the one that a path is on: `tmpfs`, `ext4`."""
+    over = [(len(point), kind) for point, kind in _all() if path == point or path.startswith(point.rstrip("/") + "/")]
+    return max(enumerate(over), key=lambda entry: (entry[1][0], entry[0]))[1][1] if over else ""
+
+
+def _all() -> list[tuple[str, str]]:
+    """All mounts and their kinds, in the order in which they were made."""
     found = []
     for line in Path("/proc/self/mountinfo").read_bytes().split(b"\n"):
-        words = line.split(b" ", 5)
-        if len(words) > 5:
-            point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), os.fsdecode(words[4]))
-            if point == folder or point.startswith(f"{folder}/"):
-                found.append(point)
-    return found[::-1]
+        head, _, tail = line.partition(b" - ")
+        words = head.split(b" ", 5)
+        if tail and len(words) > 4:
+            found.append((_ESCAPED.sub(lambda match: chr(int(match[1], 8)), os.fsdecode(words[4])), os.fsdecode(tail.split(b" ", 1)[0])))
+    return found

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from agent.lifecycle.life import Host, Moment, PodLife, Waiting
 from agent.lifecycle.step import step
 from agent.runtime.contract import ContainerSpec, Mount, RuntimeFault, SubPath
 from agent.volumes import mounts, reclaim
-from agent.volumes.folders import FolderVolumes
+from agent.volumes.folders import FolderVolumes, keep_in_memory
 from common.clock import SeededRng
 from common.wire import messages
 from tests.agent import pods
@@ -208,6 +209,13 @@ def test_a_hostpath_of_the_wrong_type_is_told(tmp_path: Path, folders: FolderVol
         folders.prepare((volumes.HostPath("h", str(tmp_path / "absent"), type="Directory"),))
     folders.prepare((volumes.HostPath("h", str(tmp_path / "made"), type="DirectoryOrCreate"),))
     assert (tmp_path / "made").is_dir()
+    folders.prepare((volumes.HostPath("h", str(tmp_path / "by/itself")), volumes.HostPath("n", "/dev/null")))
+    assert (tmp_path / "by/itself").is_dir()
+    for kind, right, wrong in (("CharDevice", "/dev/null", "character device"), ("Socket", "", "socket file"), ("BlockDevice", "", "block device")):
+        if right:
+            folders.prepare((volumes.HostPath("h", right, type=kind),))
+        with pytest.raises(RuntimeFault, match=f"is not a {wrong}"):
+            folders.prepare((volumes.HostPath("h", str(tmp_path / "made"), type=kind),))
 
 
 def test_secret_content_is_not_shown() -> None:
@@ -512,3 +520,18 @@ def test_a_folder_is_removed_and_told_and_a_link_is_left(tmp_path: Path) -> None
     asyncio.run(main())
     assert not folder.exists() and (kept / "file").read_text() == "kept"
     assert [(each.epoch, each.error) for each in said if isinstance(each, messages.VolumeGone)] == [(7, "")] * 3
+
+
+@needs_root
+def test_what_is_secret_lies_in_memory_wherever_it_is_told_to_lie() -> None:
+    """On a disk a tmpfs is mounted; where it is in memory already nothing is done."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as disk:
+        folder = f"{disk}/run/pods"
+        keep_in_memory(folder)
+        once = mounts.below(disk)
+        keep_in_memory(folder)
+        try:
+            assert mounts.filesystem(f"{folder}/uid") in ("tmpfs", "ramfs") and mounts.below(disk) == once
+        finally:
+            for each in once:
+                mounts.unmount(each)
