@@ -72,12 +72,29 @@ class Tools(msgspec.Struct, frozen=True):
 
 LEAST_GRACE_S = 2.0
 """What a container has between its preStop hook's end and SIGKILL at the least, as with a kubelet."""
+PROGRESS_TOLD_S = 30.0
 HOOK_MOST_S = 3600.0
 """A postStart hook may take long, but not for ever."""
 
 
+class _Far:
+    """How far a pull has come, told after half a minute and then after twice as long each time."""
+
+    def __init__(self, clock: Clock, tell: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._wait_s = PROGRESS_TOLD_S
+        self._next = clock.monotonic() + PROGRESS_TOLD_S
+
+    def heard(self, done_bytes: int, whole_bytes: int) -> None:
+        if self._clock.monotonic() >= self._next:
+            self._wait_s *= 2
+            self._next = self._clock.monotonic() + self._wait_s
+            self._tell(f"{done_bytes} of {whole_bytes} bytes")
+
+
 class Operations:
-    def __init__(self, uid: str, tools: Tools, tell_pulling: Callable[[life.EnsureImage], None]) -> None:
+    def __init__(self, uid: str, tools: Tools, tell_pulling: Callable[[life.EnsureImage, str], None]) -> None:
         self._uid = uid
         self._tools = tools
         self._tell_pulling = tell_pulling
@@ -159,10 +176,11 @@ class Operations:
             if action.policy == "Never":
                 text = f'Container image "{action.image}" is not present with pull policy of Never'
                 return Outcome(error=text, kind=life.NEVER_PULL)
-        self._tell_pulling(action)
+        self._tell_pulling(action, "")
         if action.unreadable:
             return Outcome(error=action.unreadable, kind="ErrImagePull")
-        pulled = await self._tools.pulls.pull(Wanted(action.image, action.credentials, unless_present=local_will_do))
+        far = _Far(self._tools.clock, lambda words: self._tell_pulling(action, words))
+        pulled = await self._tools.pulls.pull(Wanted(action.image, action.credentials, unless_present=local_will_do), far.heard)
         image, present = pulled.image, learn.PRESENT if pulled.took_s is None else ""
         return Outcome(value=image.id, user=image.user, size_bytes=image.size_bytes, pull_s=pulled.took_s or 0.0, kind=present)
 

@@ -199,9 +199,9 @@ class Worker:
         for note in notes:
             self._tools.sink.happened(self.uid, note)
 
-    def _tell_pulling(self, action: life.EnsureImage) -> None:
+    def _tell_pulling(self, action: life.EnsureImage, far: str) -> None:
         if self.assignment is not None:
-            self._tell((learn.pulling(self.assignment.pod, action),))
+            self._tell((learn.pulling(self.assignment.pod, action, far),))
 
     async def _end(self) -> None:
         assignment = self.assignment

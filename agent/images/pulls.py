@@ -21,7 +21,7 @@ from agent.images import reference
 from agent.images.keyring import Credential
 from agent.images.ledger import Ledger
 from agent.images.reference import Reference
-from agent.runtime.contract import Images, LocalImage, RuntimeFault
+from agent.runtime.contract import Images, LocalImage, RuntimeFault, Told, unheard
 from common.clock import Clock
 from common.errors import NotNow, SteersmanError
 
@@ -53,6 +53,11 @@ class _Turn:
         self.lock = asyncio.Lock()
         self.pulled: Pulled | None = None
         self.error: SteersmanError | None = None
+        self.told: list[Told] = []
+
+    def tell(self, done_bytes: int, whole_bytes: int) -> None:
+        for told in self.told:
+            told(done_bytes, whole_bytes)
 
 
 class Pulls:
@@ -65,14 +70,21 @@ class Pulls:
         self._slots = asyncio.Semaphore(at_once)
         self._turns: dict[Wanted, _Turn] = {}
 
-    async def pull(self, wanted: Wanted) -> Pulled:
-        """Raises what `Images.pull` raises."""
+    async def pull(self, wanted: Wanted, told: Told = unheard) -> Pulled:
+        """told: of the progress, whoever pulls. Raises what `Images.pull` raises."""
         turn = self._turns.setdefault(wanted, _Turn())
+        turn.told.append(told)
+        try:
+            return await self._in_turn(turn, wanted)
+        finally:
+            turn.told.remove(told)
+
+    async def _in_turn(self, turn: _Turn, wanted: Wanted) -> Pulled:
         async with turn.lock:
             if turn.pulled is None and turn.error is None:
                 try:
                     async with self._slots:
-                        turn.pulled = await self._pull(wanted)
+                        turn.pulled = await self._pull(wanted, turn.tell)
                 except (RuntimeFault, NotNow) as error:
                     turn.error = error
                 # Whoever comes later wants it anew; who waits already gets this outcome.
@@ -82,24 +94,24 @@ class Pulls:
             raise turn.error.with_traceback(None)
         return turn.pulled
 
-    async def _pull(self, wanted: Wanted) -> Pulled:
+    async def _pull(self, wanted: Wanted, told: Told) -> Pulled:
         before = await self._images.find(wanted.image)
         if wanted.unless_present and before is not None:
             return Pulled(before, None)
         began_s = self._clock.monotonic()
-        image = await self._try_each(wanted)
+        image = await self._try_each(wanted, told)
         if before is None or before.id != image.id:  # or else it is whose it was before
             self._ledger.pulled(reference.parse(wanted.image), image.id, self._clock.now())
         return Pulled(image, self._clock.monotonic() - began_s)
 
-    async def _try_each(self, wanted: Wanted) -> LocalImage:
+    async def _try_each(self, wanted: Wanted, told: Told) -> LocalImage:
         """The first credential that works; if none does, what was said to each."""
         words: dict[str, None] = {}
         fault: RuntimeFault | None = None
         own = await self._own(reference.parse(wanted.image))
         for credential in dict.fromkeys((*wanted.credentials, *own)) or (None,):
             try:
-                return await self._images.pull(wanted.image, credential)
+                return await self._images.pull(wanted.image, credential, told)
             except RuntimeFault as refused:
                 fault = refused
                 words[refused.message] = None

@@ -59,8 +59,10 @@ def recovered(memory: PodLife) -> PodLife:
     return replace(memory, retry_at=0.0, containers=containers)
 
 
-def pulling(pod: pods.Pod, action: life.EnsureImage) -> Note:
-    return Note("Normal", "Pulling", f'Pulling image "{action.image}"', container_path(pod, action.container))
+def pulling(pod: pods.Pod, action: life.EnsureImage, far: str = "") -> Note:
+    """far: how far it has come, of one that takes long."""
+    text = f'Pulling image "{action.image}"' + (f": {far}" if far else "")
+    return Note("Normal", "Pulling", text, container_path(pod, action.container))
 
 
 PRESENT = "present"

@@ -20,7 +20,7 @@ from agent.runtime import containerd_archives, containerd_registries
 from agent.runtime import cri as convert
 from agent.runtime.containerd_call import call
 from agent.runtime.containerd_progress import Progress
-from agent.runtime.contract import LocalImage, RuntimeFault
+from agent.runtime.contract import LocalImage, RuntimeFault, Told, unheard
 from common.aio.tasks import first
 
 REMOVE_S = 120.0
@@ -46,14 +46,14 @@ class ContainerdImages:
             return None  # a name that cannot be parsed is no local image; the pull says what is wrong with it
         return convert.image(response.image)
 
-    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
+    async def pull(self, image: str, credential: Credential | None = None, told: Told = unheard) -> LocalImage:
         try:
             named = reference.parse(image)
         except ValueError as error:
             raise RuntimeFault(f'failed to parse image reference "{image}": {error}', kind="InvalidImageName") from None
         request = cri.PullImageRequest(image=cri.ImageSpec(image=image), auth=convert.auth(credential))
         pulling = call(self._images.PullImage, request, timeout_s=PULL_S, kind="ErrImagePull")
-        response = await first(pulling, self._progress.stalled(named, self._progress_s))
+        response = await first(pulling, self._progress.stalled(named, self._progress_s, told))
         if response is None:
             words = f'failed to pull and unpack image "{named}": no progress for {self._progress_s:g} s'
             raise RuntimeFault(words, kind="ErrImagePull")

@@ -5,8 +5,9 @@ repository carry `containerd.io/distribution.source.HOST`, a manifest among them
 (`containerd.io/gc.ref.content…`), and what is being fetched is called `layer-DIGEST`. Owns the messages used, read by hand as in
 `containerd_events.py`:
 
-    ListContentRequest { repeated string filters = 1 }     ListContentResponse { repeated Info { string digest = 1; map labels = 5 } info
-    = 1 } ListStatusesResponse { repeated Status { started_at = 1; updated_at = 2; string ref = 3; int64 offset = 4 } statuses = 1 }
+    ListContentRequest   { repeated string filters = 1 }
+    ListContentResponse  { repeated Info { string digest = 1; int64 size = 2; map labels = 5 } info = 1 }
+    ListStatusesResponse { repeated Status { string ref = 3; int64 offset = 4; int64 total = 5 } statuses = 1 }
 
 Subtle: unpacking shows nowhere, so there is far more patience while nothing is being fetched and something is there.
 """
@@ -21,6 +22,7 @@ import msgspec
 
 from agent.images.reference import Reference
 from agent.runtime.containerd_events import NAMESPACE, fields, string_field, varints
+from agent.runtime.contract import Told
 
 LIST = "/containerd.services.content.v1.Content/List"
 STATUSES = "/containerd.services.content.v1.Content/ListStatuses"
@@ -35,10 +37,20 @@ METADATA = (("containerd-namespace", NAMESPACE),)
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """Of one image. there: how many of its blobs; fetching: what is on its way, and how many bytes have come."""
+    """Of one repository. there: how many of its blobs; there_bytes: of those that images here share. fetching: what is on its way, how many
+    bytes of it have come, and of how many."""
 
     there: int = 0
-    fetching: tuple[tuple[str, int], ...] = ()
+    there_bytes: int = 0
+    fetching: tuple[tuple[str, int, int], ...] = ()
+
+    @property
+    def done_bytes(self) -> int:
+        return self.there_bytes + sum(done for _, done, _ in self.fetching)
+
+    @property
+    def whole_bytes(self) -> int:
+        return self.there_bytes + sum(whole for _, _, whole in self.fetching)
 
 
 class Progress:
@@ -46,15 +58,17 @@ class Progress:
         self._list = channel.unary_stream(LIST)
         self._statuses = channel.unary_unary(STATUSES)
 
-    async def stalled(self, image: Reference, progress_s: float) -> None:
+    async def stalled(self, image: Reference, progress_s: float, told: Told) -> None:
         """Returns once nothing of the image has come for `progress_s` although it should. Until then it does not return."""
         loop = asyncio.get_running_loop()
         before, since = Seen(), loop.time()
+        old_bytes = (await self._look(image) or before).there_bytes  # of other images of its repository
         while True:
             await asyncio.sleep(progress_s / LOOKS)
             now = await self._look(image)
             if now is None or now != before:
                 before, since = now or before, loop.time()
+                told(before.done_bytes - old_bytes, before.whole_bytes - old_bytes)
             unpacking = now is not None and now.there and not now.fetching
             if loop.time() - since >= (max(progress_s, UNPACK_S) if unpacking else progress_s):
                 return
@@ -67,21 +81,24 @@ class Progress:
             answer = await self._statuses(b"", metadata=METADATA, timeout=CALL_S)
         except (grpc.aio.AioRpcError, ValueError):
             return None
-        own = {digest for blob in blobs for digest in blob}
-        fetching = tuple((ref, offset) for ref, offset in _fetched(answer) if ref.partition("-")[2] in own)
-        return Seen(len(blobs), fetching)
+        own = {digest for _, children in blobs for digest in children}
+        fetching = tuple(each for each in _fetched(answer) if each[0].partition("-")[2] in own)
+        return Seen(len(blobs), sum(size for size, _ in blobs), fetching)
 
 
-def _blobs(page: bytes) -> Iterator[list[str]]:
-    """For each blob the digests of its children."""
+def _blobs(page: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Each blob's size and the digests of its children."""
     for number, info in fields(page):
         if number == 1:
             labels = (dict(fields(entry)) for each, entry in fields(info) if each == 5)
-            yield [label.get(2, b"").decode() for label in labels if label.get(1, b"").startswith(CHILD.encode())]
+            size = dict(varints(info)).get(2, 0)
+            yield size, [label.get(2, b"").decode() for label in labels if label.get(1, b"").startswith(CHILD.encode())]
 
 
-def _fetched(answer: bytes) -> Iterator[tuple[str, int]]:
+def _fetched(answer: bytes) -> Iterator[tuple[str, int, int]]:
+    """Each one's name, how much has come, and of how much."""
     for number, status in fields(answer):
         if number == 1:
             ref = next((value for each, value in fields(status) if each == 3), b"").decode()
-            yield ref, next((value for each, value in varints(status) if each == 4), 0)
+            numbers = dict(varints(status))
+            yield ref, numbers.get(4, 0), numbers.get(5, 0)

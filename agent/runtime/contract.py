@@ -9,7 +9,7 @@ away) or RuntimeFault (the runtime's own refusal, with its words).
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Callable, AsyncIterator, Collection
 from typing import Protocol
 
 import msgspec
@@ -269,15 +269,24 @@ class Sessions(Protocol):
         """The path of a running sandbox' network namespace; "" is the host's. Raises RuntimeFault, BadRequest as `exec`."""
 
 
+Told = Callable[[int, int], None]
+"""Bytes that have come, and of how many as far as is known."""
+
+
+def unheard(done_bytes: int, whole_bytes: int) -> None:
+    pass
+
+
 class Images(Protocol):
     """What the runtime has to make containers of; others may use it too."""
 
     async def find(self, image: str) -> LocalImage | None:
         """A local image by name, digest or id; None when it is not there."""
 
-    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
-        """Pull it, as nobody or with that credential. It may take long, as long as it gets on: a registry that sends nothing any more is
-        given up on. Broken off, what was fetched may stay. Raises RuntimeFault(kind="ErrImagePull" or "InvalidImageName")."""
+    async def pull(self, image: str, credential: Credential | None = None, told: Told = unheard) -> LocalImage:
+        """Pull it, as nobody or with that credential. told: now and then, how much has come. It may take long, as long as it gets on: a
+        registry that sends nothing any more is given up on. Broken off, what was fetched may stay. Raises
+        RuntimeFault(kind="ErrImagePull" or "InvalidImageName")."""
 
     async def use_registries(self, registries: Registries) -> tuple[str, ...]:
         """Pull by these from now on. Returns what of them has no effect here, in words. Raises OSError."""

@@ -21,7 +21,7 @@ from agent.images.keyring import Credential
 from agent.images.reference import Reference
 from agent.images.registries import Registries
 from agent.runtime import docker_registries
-from agent.runtime.contract import LocalImage, RuntimeFault
+from agent.runtime.contract import LocalImage, RuntimeFault, Told, unheard
 from agent.runtime.docker_call import Document, gone_is_fine, limited, or_none, translated
 from common.errors import Unavailable
 
@@ -95,15 +95,15 @@ class DockerImages:
                 found = found or await or_none(limited(self._client.images.inspect(_exact(mirrored))))
         return found
 
-    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
-        await self._fetch(image, credential)
+    async def pull(self, image: str, credential: Credential | None = None, told: Told = unheard) -> LocalImage:
+        await self._fetch(image, credential, told)
         found = await self.find(image)
         if found is None:
             raise RuntimeFault(f'the image "{image}" was pulled and is not there', kind="ErrImagePull")
         self._changed(found.id)
         return found
 
-    async def _fetch(self, image: str, credential: Credential | None) -> None:
+    async def _fetch(self, image: str, credential: Credential | None, told: Told) -> None:
         try:
             named = reference.parse(image)
         except ValueError as error:
@@ -113,7 +113,7 @@ class DockerImages:
             fits = credential is not None and credential.server in (server, "" if place == named else server)
             try:
                 with translated("ErrImagePull"):
-                    await self._follow(place, credential if fits else None)
+                    await self._follow(place, credential if fits else None, told)
                     if place != named and named.tag and not named.digest:
                         await self._rename(place, named)
                 return
@@ -125,9 +125,9 @@ class DockerImages:
         await limited(self._client.images.tag(str(old), new.repository, tag=new.tag))
         await limited(self._client.images.delete(str(old)))
 
-    async def _follow(self, image: Reference, credential: Credential | None) -> None:
+    async def _follow(self, image: Reference, credential: Credential | None, told: Told) -> None:
         steps = self._client.images.pull(_exact(image), auth=None if credential is None else _auth(image, credential), stream=True)
-        last = ""
+        last, layers = "", _Layers()
         try:
             async with aclosing(steps):
                 async with asyncio.timeout(None) as limit:
@@ -135,11 +135,28 @@ class DockerImages:
                     limit.reschedule(loop.time() + self._progress_s)
                     async for step in steps:
                         last = str(step.get("status") or last)
+                        told(*layers.after(step))
                         limit.reschedule(loop.time() + self._progress_s)
         except TimeoutError:
             raise RuntimeFault(f"no progress for {self._progress_s:g} s", kind="ErrImagePull") from None
         if not last.startswith(DONE):
             raise Unavailable("Docker broke off while it pulled an image")
+
+
+class _Layers:
+    """What a pull's steps add up to."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    def after(self, step: Document) -> tuple[int, int]:
+        """Bytes that have come, and of how many."""
+        layer, status, detail = str(step.get("id", "")), step.get("status"), step.get("progressDetail") or {}
+        if status == "Downloading" and detail.get("total"):
+            self._seen[layer] = (int(detail.get("current", 0)), int(detail["total"]))
+        elif status in ("Download complete", "Pull complete") and layer in self._seen:
+            self._seen[layer] = (self._seen[layer][1],) * 2
+        return sum(done for done, _ in self._seen.values()), sum(whole for _, whole in self._seen.values())
 
 
 def _exact(image: Reference) -> str:

@@ -31,6 +31,8 @@ from agent.runtime.contract import (
     SandboxSpec,
     Session,
     State,
+    Told,
+    unheard,
 )  # fmt: skip
 from agent.runtime.hollow_world import (
     IMAGE_ID,
@@ -113,7 +115,7 @@ class HollowImages:
         await self._before("image", image)
         return LocalImage(self._world.images[image], IMAGE_USER, IMAGE_BYTES) if image in self._world.images else None
 
-    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
+    async def pull(self, image: str, credential: Credential | None = None, told: Told = unheard) -> LocalImage:
         await self._before("pull", image, self._delays.pull_s)
         try:
             reference.parse(image)
@@ -122,6 +124,7 @@ class HollowImages:
         if any(word in image for word in MISSING_IMAGES):
             raise RuntimeFault(f'failed to pull and unpack image "{image}": not found', kind="ErrImagePull")
         self._world.images[image] = IMAGE_ID + image
+        told(IMAGE_BYTES, IMAGE_BYTES)
         return LocalImage(self._world.images[image], IMAGE_USER, IMAGE_BYTES)
 
     async def use_registries(self, registries: Registries) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from agent.lifecycle.life import Host, Note
 from agent.operations import Tools
 from agent.probes.checks import HostChecks
 from agent.probes.hollow import HollowReach
-from agent.runtime.contract import RuntimeFault
+from agent.runtime.contract import LocalImage, RuntimeFault
 from agent.runtime.hollow import Delays, HollowRuntime
 from agent.worker import Worker
 from common.aio.tasks import TaskGroup
@@ -268,6 +268,30 @@ def test_a_pod_deleted_while_its_image_is_pulled_is_gone_at_once() -> None:
         assert bench.clock.monotonic() - began < 1
 
     on_a_bench(test, delays=Delays(pull_s=100))
+
+
+def test_a_long_pull_tells_how_far_it_has_come_less_and_less_often() -> None:
+    class Slow:
+        """100 bytes, one a second."""
+
+        def __init__(self, hollow: HollowRuntime) -> None:
+            self.find, self._pull = hollow.images.find, hollow.images.pull
+
+        async def pull(self, image: str, credential: None, told: Callable[[int, int], None]) -> LocalImage:
+            for second in range(100):
+                await asyncio.sleep(1)
+                told(second + 1, 100)
+            return await self._pull(image)
+
+    async def test(bench: Bench) -> None:
+        bench.tools.pulls._images = Slow(bench.runtime)
+        bench.begin(pods.document())
+        await until(bench.news.ready)
+        told = [note.message.removeprefix('Pulling image "example/app:1"') for _, note in bench.news.notes if note.reason == "Pulling"]
+        assert [far[2:4] for far in told] in (["", "30", "90"], ["", "31", "91"], ["", "31", "92"])
+        assert told[1].endswith(" of 100 bytes")
+
+    on_a_bench(test)
 
 
 def test_a_missing_image_is_told_in_kubernetes_words() -> None:

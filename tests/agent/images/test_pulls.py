@@ -9,7 +9,7 @@ import pytest
 
 from agent.images.keyring import Credential
 from agent.images.pulls import Pulled, Pulls, Wanted
-from agent.runtime.contract import LocalImage, RuntimeFault
+from agent.runtime.contract import LocalImage, RuntimeFault, Told, unheard
 from agent.runtime.hollow import Delays, HollowRuntime
 from common.aio import tasks
 from tests.agent import virtual
@@ -25,11 +25,11 @@ class Registry:
         self.asked: list[tuple[str, str]] = []
         self.find, self.use_registries = self._hollow.find, self._hollow.use_registries
 
-    async def pull(self, image: str, credential: Credential | None = None) -> LocalImage:
+    async def pull(self, image: str, credential: Credential | None = None, told: Told = unheard) -> LocalImage:
         self.asked.append((image, credential.username if credential else ""))
         if "private" in image and credential != BOB:
             raise RuntimeFault(f"denied to {credential.username if credential else 'nobody'}", kind="ErrImagePull")
-        return await self._hollow.pull(image, credential)
+        return await self._hollow.pull(image, credential, told)
 
 
 def with_pulls(test: Callable[[Registry, Pulls, virtual.LoopClock], Coroutine], at_once: int = 2) -> None:
