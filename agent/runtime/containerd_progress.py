@@ -9,12 +9,15 @@ repository carry `containerd.io/distribution.source.HOST`, a manifest among them
     ListContentResponse  { repeated Info { string digest = 1; int64 size = 2; map labels = 5 } info = 1 }
     ListStatusesResponse { repeated Status { string ref = 3; int64 offset = 4; int64 total = 5 } statuses = 1 }
 
+Subtle: before the manifest is there it is not known what belongs to the image; then whatever comes is taken for a sign of life. A layer's
+bytes are seen in steps of a megabyte, as containerd writes them.
 Subtle: unpacking shows nowhere, so there is far more patience while nothing is being fetched and something is there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 
 import grpc
@@ -28,6 +31,7 @@ LIST = "/containerd.services.content.v1.Content/List"
 STATUSES = "/containerd.services.content.v1.Content/ListStatuses"
 SOURCE = "containerd.io/distribution.source."
 CHILD = "containerd.io/gc.ref.content"
+PORT = re.compile(r":[0-9]+$")
 CALL_S = 10.0
 UNPACK_S = 900.0
 """The longest that a pull may take over what shows nowhere."""
@@ -75,14 +79,15 @@ class Progress:
 
     async def _look(self, image: Reference) -> Seen | None:
         """None: containerd does not say."""
-        request = string_field(1, f'labels."{SOURCE}{image.host}"~="(^|,){image.path}(,|$)"'.encode())
+        host = image.host.rpartition(":")[0] if PORT.search(image.host) else image.host  # containerd leaves out the port
+        request = string_field(1, f'labels."{SOURCE}{host.strip("[]")}"~="(^|,){image.path}(,|$)"'.encode())
         try:
             blobs = [blob async for page in self._list(request, metadata=METADATA, timeout=CALL_S) for blob in _blobs(page)]
             answer = await self._statuses(b"", metadata=METADATA, timeout=CALL_S)
         except (grpc.aio.AioRpcError, ValueError):
             return None
         own = {digest for _, children in blobs for digest in children}
-        fetching = tuple(each for each in _fetched(answer) if each[0].partition("-")[2] in own)
+        fetching = tuple(each for each in _fetched(answer) if not blobs or each[0].partition("-")[2] in own)
         return Seen(len(blobs), sum(size for size, _ in blobs), fetching)
 
 

@@ -9,11 +9,13 @@ stalled and the pull broken off, as the kubelet did it.
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 import aiodocker
+import msgspec
 
 from agent.images import reference
 from agent.images.collection import StoredImage
@@ -121,22 +123,35 @@ class DockerImages:
                 words.append(fault.message if place == named else f"mirror {place.host}: {fault.message}")
         raise RuntimeFault(f'failed to pull image "{image}": {"; ".join(reversed(words))}', kind="ErrImagePull")
 
+    async def _steps(self, image: Reference, credential: Credential | None) -> AsyncGenerator[Document, None]:
+        """What Docker tells of a pull, as it goes on.
+
+        Subtle: the library's own `pull` leaves its connection to the garbage collector. Docker pulls as long as that is open, and while it
+        holds on to a registry that stalls, others wait for their turn.
+        """
+        headers = {} if credential is None else {"X-Registry-Auth": _auth(image, credential)}
+        asking = self._client._query("images/create", "POST", params={"fromImage": _exact(image)}, headers=headers, timeout=None)
+        async with asking as response:
+            try:
+                async for line in response.content:
+                    yield msgspec.json.decode(line, type=dict)
+            finally:
+                response.close()
+
     async def _rename(self, old: Reference, new: Reference) -> None:
         await limited(self._client.images.tag(str(old), new.repository, tag=new.tag))
         await limited(self._client.images.delete(str(old)))
 
     async def _follow(self, image: Reference, credential: Credential | None, told: Told) -> None:
-        steps = self._client.images.pull(_exact(image), auth=None if credential is None else _auth(image, credential), stream=True)
-        last, layers = "", _Layers()
+        last, layers, loop = "", _Layers(), asyncio.get_running_loop()
         try:
-            async with aclosing(steps):
-                async with asyncio.timeout(None) as limit:
-                    loop = asyncio.get_running_loop()
+            async with aclosing(self._steps(image, credential)) as steps, asyncio.timeout(self._progress_s) as limit:
+                async for step in steps:
+                    if step.get("error"):
+                        raise RuntimeFault(str(step["error"]), kind="ErrImagePull")
+                    last = str(step.get("status") or last)
+                    told(*layers.after(step))
                     limit.reschedule(loop.time() + self._progress_s)
-                    async for step in steps:
-                        last = str(step.get("status") or last)
-                        told(*layers.after(step))
-                        limit.reschedule(loop.time() + self._progress_s)
         except TimeoutError:
             raise RuntimeFault(f"no progress for {self._progress_s:g} s", kind="ErrImagePull") from None
         if not last.startswith(DONE):
@@ -164,8 +179,10 @@ def _exact(image: Reference) -> str:
     return f"{image.repository}@{image.digest}" if image.digest else str(image)
 
 
-def _auth(image: Reference, credential: Credential) -> dict[str, str]:
+def _auth(image: Reference, credential: Credential) -> str:
+    """Docker's AuthConfig, in the form of its header."""
     server = HUB_SERVER if image.host == reference.DEFAULT_HOST else image.host
+    said = {"username": credential.username, "password": credential.password, "serveraddress": server}
     if credential.identity_token:
-        return {"identitytoken": credential.identity_token, "serveraddress": server}
-    return {"username": credential.username, "password": credential.password, "serveraddress": server}
+        said = {"identitytoken": credential.identity_token, "serveraddress": server}
+    return base64.urlsafe_b64encode(msgspec.json.encode(said)).decode()

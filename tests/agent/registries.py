@@ -275,34 +275,58 @@ class Tokens:
 
 
 class Stalling:
-    """A registry with one image under any name, which sends half of its layer and then nothing more until `go_on`."""
+    """A registry whose images' layers come half, and then nothing more of them until `go_on`; those of repositories `slow/…` come in pieces,
+    one in PIECE_S. contents: by repository."""
 
-    def __init__(self, content: Content) -> None:
-        self.content = content
+    PIECE_S = 0.8
+    PIECE = 1 << 20
+
+    def __init__(self, contents: dict[str, Content]) -> None:
+        self.contents = contents
         self.go_on = threading.Event()
         self.stalled = threading.Event()
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
-        stalling, content = self, self.content
+        stalling = self
 
         class Handler(_Quiet):
             def do_GET(self) -> None:
-                what = self.path.rpartition("/")[2]
+                _, _, path = self.path.partition("/v2/")
+                what, content = path.rpartition("/")[2], stalling.contents.get("/".join(path.split("/")[:-2]))
+                if content is None:
+                    return self.answer(404 if path else 200, b"{}")
                 if "/manifests/" in self.path:
                     return self.answer(
                         200, content.blobs[content.manifest], Content_Type=content.media_type, Docker_Content_Digest=content.manifest
                     )
+                blob = content.blobs.get(what, b"{}")
+                start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+                if what == content.layer and path.startswith("slow/"):
+                    return self._pieces(blob)
                 if what == content.layer and not stalling.go_on.is_set():
-                    return self._half(content.blobs[what])
-                return self.answer(200, content.blobs.get(what, b"{}"), Content_Type="application/octet-stream")
+                    return self._half(blob, start)
+                if start:
+                    return self.answer(206, blob[start:], Content_Range=f"bytes {start}-{len(blob) - 1}/{len(blob)}")
+                return self.answer(200, blob, Content_Type="application/octet-stream")
 
             do_HEAD = do_GET
 
-            def _half(self, blob: bytes) -> None:
+            def _pieces(self, blob: bytes) -> None:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(blob)))
                 self.end_headers()
-                self.wfile.write(blob[: len(blob) // 2])
+                pace = threading.Event()
+                for start in range(0, len(blob), stalling.PIECE):
+                    self.wfile.write(blob[start : start + stalling.PIECE])
+                    pace.wait(stalling.PIECE_S)
+
+            def _half(self, blob: bytes, start: int) -> None:
+                self.send_response(206 if start else 200)
+                self.send_header("Content-Length", str(len(blob) - start))
+                if start:
+                    self.send_header("Content-Range", f"bytes {start}-{len(blob) - 1}/{len(blob)}")
+                self.end_headers()
+                self.wfile.write(blob[start : len(blob) // 2])
                 self.wfile.flush()
                 stalling.stalled.set()
                 stalling.go_on.wait()

@@ -53,7 +53,9 @@ def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with ExitStack() as stack:
         start = stack.enter_context
         host = start(getattr(module, f"{request.param}_host")())
-        tokens, stalling = Tokens(folder / "token"), Stalling(Content("stalling", size=400_000))
+        contents = {f"team/stuck-{number}": Content(f"stuck {number}", size=4_500_000) for number in range(4)}
+        contents["slow/large"] = Content("large", size=4_500_000)
+        tokens, stalling = Tokens(folder / "token"), Stalling(contents)
         start(registries.serving(tokens.handler(), 5004, netns=host.netns))
         start(registries.serving(stalling.handler(), 5005, netns=host.netns))
         stack.callback(stalling.go_on.set)
@@ -121,29 +123,45 @@ def test_a_private_image_is_for_who_has_the_password(ground: Ground, kind: str) 
     run(ground, test)
 
 
-def test_a_registry_that_stalls_fails_its_own_pull_and_no_other(ground: Ground) -> None:
-    ground.open.put("team/other:1", Content("other", size=50_000))
-    image = f"{ground.stalling_address}/team/slow:1"
+def test_a_registry_that_stalls_fails_its_own_pulls_and_no_other(ground: Ground) -> None:
+    for name in ("other", "later"):
+        ground.open.put(f"team/{name}:1", Content(name, size=50_000))
+    stuck = [f"{ground.stalling_address}/team/stuck-{number}:1" for number in range(4)]
 
     async def test(runtime: Runtime) -> None:
-        async def slow() -> str:
+        told: list[tuple[int, int]] = []
+
+        async def slow(image: str) -> str:
             with pytest.raises(RuntimeFault) as caught:
-                await runtime.images.pull(image)
+                await runtime.images.pull(image, None, lambda *far: told.append(far))
+            assert image in caught.value.message
             return caught.value.message
 
-        async def other() -> str:
+        async def other(name: str) -> str:
             await asyncio.to_thread(ground.stalling.stalled.wait, 20)
-            return (await runtime.images.pull(f"{ground.open.address}/team/other:1")).id
+            return (await runtime.images.pull(f"{ground.open.address}/team/{name}:1")).id
 
+        async with asyncio.timeout(15):
+            words, identity = await tasks.gather(slow(stuck[0]), other("other"))
+        assert "no progress for 2 s" in words and identity
+        assert any(0 < done < whole for done, whole in told)
+        # More of them than the runtime downloads at a time; it stalls again where it stopped, and then nothing is held up.
         async with asyncio.timeout(30):
-            words, identity = await tasks.gather(slow(), other())
-        assert image in words and "no progress for 2 s" in words and identity
-        # It stalls again where it stopped, and once it goes on the pull does.
-        async with asyncio.timeout(30):
-            assert "no progress for 2 s" in await slow()
+            assert all("no progress for 2 s" in words for words in await tasks.gather(*(slow(image) for image in stuck)))
+        async with asyncio.timeout(10):
+            assert await other("later")
         ground.stalling.go_on.set()
         async with asyncio.timeout(30):
-            assert (await runtime.images.pull(image)).id
+            assert (await runtime.images.pull(stuck[0])).id
+
+    run(ground, test)
+
+
+def test_a_pull_that_gets_on_may_take_longer_than_one_may_stand_still(ground: Ground) -> None:
+    async def test(runtime: Runtime) -> None:
+        began = asyncio.get_running_loop().time()
+        assert (await runtime.images.pull(f"{ground.stalling_address}/slow/large:1")).id
+        assert asyncio.get_running_loop().time() - began > PROGRESS_S + 1
 
     run(ground, test)
 
@@ -174,7 +192,6 @@ def test_an_image_of_the_hub_comes_from_a_mirror_that_asks_for_a_password(ground
 def test_what_no_mirror_has_comes_from_the_registry_itself(ground: Ground) -> None:
     ground.open.put("team/only-here:1", Content("only here"))
     wanted = registries_of(f"mirrors: {{'*': {{endpoint: ['http://127.0.0.1:1', 'http://{ground.stalling_address}/v2/none']}}}}")
-    ground.stalling.go_on.set()
 
     async def test(runtime: Runtime) -> None:
         await runtime.images.use_registries(wanted)

@@ -29,6 +29,13 @@ def registry_on_host(cluster: Cluster, folder: Path, **options: str) -> Iterator
         yield made
 
 
+def data_folder(cluster: Cluster) -> Path:
+    """The agent's, on the host's own disk, which is mounted in the host alone."""
+    state = json.loads((cluster.lab.kubeconfig.parent / "state.json").read_text())
+    init = next(host["init"]["pid"] for host in state["hosts"] if host["name"] == HOST)
+    return Path(f"/proc/{init}/root/var/lib/kagent")
+
+
 def create_secret(cluster: Cluster, name: str, address: str) -> None:
     cluster.kubectl(
         "create", "secret", "docker-registry", name, f"--docker-server={address}", f"--docker-username={USER}",
@@ -61,6 +68,28 @@ def test_a_private_image_runs_with_the_pods_secret_or_its_accounts_and_not_witho
         cluster.kubectl("wait", "--for=condition=Ready", "pod/own", "pod/by-account", "--timeout=40s")
         assert re.search(r"Successfully pulled image .* in [0-9.]+m?s \(.* including waiting\)\. Image size: [0-9]+ bytes\.", cluster.kubectl("events"))
         assert "UnsupportedFeature" not in cluster.kubectl("events")
-    written = [path.read_bytes() for path in cluster.lab.kubeconfig.parent.glob(f"hosts/{HOST}/**/kagent/**/*") if path.is_file()]
-    written += [path.read_bytes() for path in cluster.lab.kubeconfig.parent.glob(f"hosts/{HOST}/log/*")]
-    assert written and not any(PASSWORD.encode() in content for content in written)
+    kept = [path for path in data_folder(cluster).rglob("*") if path.is_file()]
+    logs = [*cluster.lab.kubeconfig.parent.glob(f"hosts/{HOST}/log/*")]
+    assert kept and logs and not any(PASSWORD.encode() in path.read_bytes() for path in (*kept, *logs))
+
+
+@pytest.mark.real
+@pytest.mark.also("docker")
+def test_a_host_pulls_from_its_mirror_and_says_what_is_wrong_with_its_file(cluster: Cluster, tmp_path: Path) -> None:
+    file, name = data_folder(cluster) / "registries.yaml", cluster.namespace
+    with registry_on_host(cluster, tmp_path / "registry", auth="password") as registry:
+        for number in (1, 2):
+            registry.put(f"library/{name}:{number}", Content(f"{name} {number}", runs=True))
+        mirror = f"mirrors: {{docker.io: {{endpoint: ['http://{registry.address}']}}}}\n"
+        file.write_text(f"{mirror}configs: {{'{registry.address}': {{auth: {{username: {USER}, password: {PASSWORD}}}}}}}\n")
+        try:
+            cluster.apply(pod("mirrored", image=f"{name}:1", nodeName=HOST))
+            cluster.kubectl("wait", "--for=condition=Ready", "pod/mirrored", "--timeout=40s")
+            assert cluster.json("get", "pod", "mirrored")["status"]["containerStatuses"][0]["image"].endswith(f"{name}:1")
+            file.write_text(mirror + "mirror: {}\n")
+            cluster.apply(pod("still", image=f"{name}:2", nodeName=HOST))
+            cluster.kubectl("wait", "--for=condition=Ready", "pod/still", "--timeout=40s")
+            words = "registries.yaml: mirror: is not supported: known are mirrors, configs"
+            cluster.until(lambda: words in cluster.kubectl("get", "events", "-n", "default", "--field-selector", "reason=InvalidRegistries"), words)
+        finally:
+            file.unlink()
