@@ -131,6 +131,7 @@ class FolderVolumes:
             self._fill(path, volume.files, volume.group)
 
     def _fill(self, folder: Path, files: tuple[File, ...], group: int | None) -> None:
+        """Each step looks at what is there, so that what an agent left half done when it was killed is finished or taken away."""
         current = folder / DATA
         if group is not None:
             files = tuple(replace(file, mode=file.mode | GROUP_READS) for file in files)

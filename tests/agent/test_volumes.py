@@ -189,6 +189,19 @@ def test_files_change_all_at_once(tmp_path: Path, folders: FolderVolumes) -> Non
     assert sorted(entry.name for entry in path.iterdir()) == sorted(["..data", "color", os.readlink(path / "..data")])
 
 
+@pytest.mark.parametrize("content", [{"color": "blue"}, {"color": "red", "new": "x"}], ids=["the same content", "other content"])
+def test_what_a_killed_agent_left_half_done_is_finished(tmp_path: Path, folders: FolderVolumes, content: dict[str, str]) -> None:
+    folders.prepare((made_of(tmp_path, color="blue"),))
+    path = Path(made_of(tmp_path).path)
+    (path / "..halfway").mkdir()
+    (path / "..halfway/color").write_text("green")
+    (path / "..halfway.link").symlink_to("..halfway")
+    (path / "color").unlink()
+    folders.prepare((made_of(tmp_path, **content),))
+    assert {name: (path / name).read_text() for name in content} == content
+    assert sorted(each.name for each in path.iterdir()) == sorted(["..data", os.readlink(path / "..data"), *content])
+
+
 def test_a_pods_volumes_go_with_it_and_nothing_else(tmp_path: Path, folders: FolderVolumes) -> None:
     other = tmp_path / "srv"
     other.mkdir()
@@ -327,19 +340,6 @@ def test_a_part_of_a_volume_is_mounted_from_what_was_found(tmp_path: Path, bench
     assert (seen / "file").read_text() == "here", "another try may mount something else at the same place"
     made.discard("uid-web")
     assert (volume / "deep/er/file").read_text() == "here", "what was mounted is not removed with its mount"
-
-
-def test_what_a_killed_agent_left_half_done_is_made_whole(tmp_path: Path, folders: FolderVolumes) -> None:
-    plan = (made_of(tmp_path, color="blue"),)
-    path = Path(plan[0].path)
-    folders.prepare(plan)
-    (path / "color").unlink()
-    (path / "..older").mkdir()
-    (path / "..older/color").write_text("red")
-    (path / "..newer.link").symlink_to("..newer")
-    folders.prepare(plan)
-    assert (path / "color").read_text() == "blue"
-    assert sorted(entry.name for entry in path.iterdir()) == sorted(["..data", os.readlink(path / "..data"), "color"])
 
 
 @needs_root
