@@ -21,16 +21,21 @@ PROTECTION = {CLAIMS: "kubernetes.io/pvc-protection", VOLUMES: "kubernetes.io/pv
 
 
 def _protect(actor: Actor, view: ReadView, key: Ref, now: float) -> Outcome:
-    """The finalizer stays while somebody uses it."""
+    """The finalizer stays while somebody uses it. What was made before there were finalizers gets one."""
     found = view.get(meta.Object, key)
-    finalizer = PROTECTION[key.resource]
-    if found is None or found.metadata.deletion_timestamp is None or finalizer not in found.metadata.finalizers:
+    if found is None:
         return NOTHING
-    if _in_use(view, key):
+    finalizer, standing = PROTECTION[key.resource], found.metadata.finalizers
+    if found.metadata.deletion_timestamp is None:
+        if finalizer in standing:
+            return NOTHING
+        wanted, why = [*standing, finalizer], cause(actor, "AddProtection", "somebody may use it", found)
+    elif finalizer not in standing or _in_use(view, key):
         return NOTHING
-    left = [each for each in found.metadata.finalizers if each != finalizer]
-    why = cause(actor, "RemoveProtection", "nobody uses it any more", found)
-    patch = {"metadata": {"finalizers": left or None}}
+    else:
+        wanted = [each for each in standing if each != finalizer]
+        why = cause(actor, "RemoveProtection", "nobody uses it any more", found)
+    patch = {"metadata": {"finalizers": wanted or None}}
     return Outcome((PatchObject(key, patch, why, uid=found.metadata.uid, expected=revision(found)),))
 
 

@@ -236,6 +236,13 @@ def test_a_bound_volume_is_not_removed_under_its_claim() -> None:
     assert cluster.documents[ref]["metadata"]["finalizers"] == ["steersman.io/local-path"]
 
 
+def test_a_claim_from_before_there_was_protection_gets_it() -> None:
+    cluster = Cluster(claim(meta={"finalizers": ["mine"]}))
+    cluster.run(volume_protection.CONTROLLERS[0], DATA)
+    assert cluster.documents[DATA]["metadata"]["finalizers"] == ["mine", "kubernetes.io/pvc-protection"]
+    assert cluster.run(volume_protection.CONTROLLERS[0], DATA) == []
+
+
 def test_the_end_of_a_pod_wakes_its_claims() -> None:
     cluster = Cluster(using("p", node="n1"))
     ref = Ref("pods", "p", "default")
