@@ -104,8 +104,7 @@ def _runs(observed: list[ObservedSandbox], container_id: str) -> bool:
 def chosen(seen: Look, query: LogRequest) -> ObservedContainer:
     """The try whose log is meant. Raises BadRequest with the kubelet's words when there is none."""
     name, where = query.container, f'container "{query.container}" in pod "{query.pod}"'
-    known = seen.pod.spec.init_containers + seen.pod.spec.containers
-    if not any(container.name == name for container in known):
+    if pods.container_of(seen.pod.spec, name) is None:
         raise BadRequest(f"container {name} is not valid for pod {query.pod}")
     tries = sorted((c for s in seen.observed for c in s.containers if c.name == name), key=lambda c: c.attempt)
     started = [c for c in tries if c.state is not State.CREATED]

@@ -101,10 +101,16 @@ def _create(
         return _held_up(scene, container, memory, trouble, notes=notes)
     if scene.now.mono < memory.retry_at:
         return Advance(memory, Wait(memory.retry_at), notes)
+    target, wanted = scene.latest(container.target_container_name), container.target_container_name
+    if wanted and (target is None or not target.here or target.container.state is not State.RUNNING):
+        missing = Waiting("CreateContainerError", f'target container "{wanted}" does not run')
+        return _held_up(scene, container, memory, missing, notes=notes)
     spec = specs.container(
         scene.pod, container, attempt=scene.attempt(container.name), image=memory.image_id, env=env, ip=sandbox.ip,
         host=scene.host, parts=parts,
     )  # fmt: skip
+    if target is not None and wanted:
+        spec = replace(spec, pid_of=target.container.id)
     return Advance(memory, life.CreateContainer(sandbox.id, spec), notes)
 
 

@@ -46,7 +46,7 @@ def config_refs(pod: pods.Pod) -> list[Key]:
     """The ConfigMaps and Secrets that the pod's environment names, in order, without duplicates."""
     found: dict[Key, None] = {}
     namespace = pod.metadata.namespace
-    for container in pod.spec.init_containers + pod.spec.containers:
+    for container in pod.spec.every_container:
         for source in container.env_from:
             for kind, ref in (("ConfigMap", source.config_map_ref), ("Secret", source.secret_ref)):
                 if ref:

@@ -69,8 +69,15 @@ class Scene(msgspec.Struct, frozen=True):
 
 def container_path(pod: pods.Pod, name: str) -> str:
     """As in Events: `spec.containers{web}`."""
-    init = any(each.name == name for each in pod.spec.init_containers)
-    return f"spec.{'initContainers' if init else 'containers'}{{{name}}}"
+    for field, group in (("initContainers", pod.spec.init_containers), ("ephemeralContainers", pod.spec.ephemeral_containers)):
+        if any(each.name == name for each in group):
+            return f"spec.{field}{{{name}}}"
+    return f"spec.containers{{{name}}}"
+
+
+def is_ephemeral(pod: pods.Pod, container: pods.Container) -> bool:
+    """It was added to a running pod, to look into it; it runs once and counts for nothing."""
+    return any(each.name == container.name for each in pod.spec.ephemeral_containers)
 
 
 def is_sidecar(container: pods.Container) -> bool:
@@ -92,6 +99,8 @@ def wanted(scene: Scene, container: pods.Container, *, init: bool) -> bool:
     latest = scene.latest(container.name)
     if latest is None:
         return True
+    if is_ephemeral(scene.pod, container):
+        return latest.here and latest.container.state is State.CREATED
     if latest.container.state is State.EXITED:
         if init and not latest.here and not is_sidecar(container):
             return not (latest.container.exit_code and pod_never(scene.pod))

@@ -92,6 +92,8 @@ def build(scene: Scene) -> tuple[PodLife, Document | None]:
     }
     if inits:
         document["initContainerStatuses"] = inits
+    if pod.spec.ephemeral_containers:
+        document["ephemeralContainerStatuses"] = [_ephemeral(scene, container) for container in pod.spec.ephemeral_containers]
     reason, message = (pod.status.reason, pod.status.message) if scene.phase_given else ("", "")
     if memory.ended_for is not None:
         reason, message = memory.ended_for.reason, memory.ended_for.message
@@ -146,6 +148,11 @@ def _container(scene: Scene, container: pods.Container, *, init: bool) -> Docume
     if latest is not None:
         document["containerID"] = f"{scene.host.runtime}://{latest.id}"
     return document
+
+
+def _ephemeral(scene: Scene, container: pods.Container) -> Document:
+    """It is never ready, started or restarted: those are for what a pod is made of."""
+    return {key: value for key, value in {**_container(scene, container, init=False), "ready": False}.items() if key != "started"}
 
 
 def _states(

@@ -222,10 +222,10 @@ def _tend(scene: Scene, container: pods.Container) -> Step | None:
 
 
 def _due(scene: Scene) -> list[tuple[pods.Container, bool]]:
-    """The containers whose turn it is, with whether each is an init container."""
+    """The containers whose turn it is, with whether each is an init container. Ephemeral ones first: a pod may not come up."""
     apps = [(container, False) for container in scene.pod.spec.containers]
     done = initialized(scene)
-    due: list[tuple[pods.Container, bool]] = []
+    due = [(container, False) for container in scene.pod.spec.ephemeral_containers]
     for container in scene.pod.spec.init_containers:
         if is_sidecar(container):
             due.append((container, True))

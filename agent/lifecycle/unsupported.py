@@ -34,11 +34,9 @@ def fields(document: Mapping) -> list[str]:
     spec = _map(document.get("spec"))
     found = [f"spec.{name}" for name in POD_FIELDS if spec.get(name)]
     found += [f"spec.securityContext.{name}" for name in POD_SECURITY if _map(spec.get("securityContext")).get(name)]
-    for group in ("initContainers", "containers"):
+    for group in ("initContainers", "containers", "ephemeralContainers"):
         for container in _list(spec.get(group)):
             found += [f"spec.{group}{{{container.get('name', '')}}}.{field}" for field in _container_fields(container)]
-    if spec.get("ephemeralContainers"):
-        found.append("spec.ephemeralContainers")
     return found
 
 

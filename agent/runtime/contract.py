@@ -135,7 +135,8 @@ class HostFile(msgspec.Struct, frozen=True):
 class ContainerSpec(msgspec.Struct, frozen=True):
     """log_path is relative to the sandbox' log_directory: `NAME/ATTEMPT.log`, CRI format. image is the id that `pull` or `image` returned.
     files: those of the mounts that are made for this container; subpaths: the sources of those that are parts of volumes.
-    extended: units of the host's own resources; devices: the files below /dev that these became."""
+    extended: units of the host's own resources; devices: the files below /dev that these became. pid_of: the id of
+    the running container of the same sandbox whose processes it sees, "" for its own or the sandbox'."""
 
     name: str
     attempt: int
@@ -156,6 +157,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     subpaths: tuple[SubPath, ...] = ()
     extended: dict[str, int] = {}
     devices: tuple[str, ...] = ()
+    pid_of: str = ""
 
 
 class ObservedContainer(msgspec.Struct, frozen=True):

@@ -38,11 +38,14 @@ SECCOMP = {"RuntimeDefault": cri.SecurityProfile.RuntimeDefault, "Unconfined": c
 STATES = {cri.CONTAINER_CREATED: State.CREATED, cri.CONTAINER_RUNNING: State.RUNNING, cri.CONTAINER_EXITED: State.EXITED}
 
 
-def namespaces(spec: SandboxSpec) -> cri.NamespaceOption:
+def namespaces(spec: SandboxSpec, *, pid_of: str = "") -> cri.NamespaceOption:
+    """Of the sandbox, or of one of its containers: pid_of is another, whose processes it sees."""
+    pid = cri.NODE if spec.host_pid else cri.POD if spec.share_processes else cri.TARGET if pid_of else cri.CONTAINER
     return cri.NamespaceOption(
         network=cri.NODE if spec.host_network else cri.POD,
-        pid=cri.NODE if spec.host_pid else cri.POD if spec.share_processes else cri.CONTAINER,
+        pid=pid,
         ipc=cri.NODE if spec.host_ipc else cri.POD,
+        target_id=pid_of if pid == cri.TARGET else "",
     )
 
 
@@ -101,7 +104,7 @@ def limits(resources: ResourceLimits) -> cri.LinuxContainerResources:
 def security(spec: ContainerSpec, sandbox: SandboxSpec) -> cri.LinuxContainerSecurityContext:
     asked = spec.security
     context = cri.LinuxContainerSecurityContext(
-        namespace_options=namespaces(sandbox),
+        namespace_options=namespaces(sandbox, pid_of=spec.pid_of),
         privileged=asked.privileged,
         readonly_rootfs=asked.read_only_root,
         supplemental_groups=asked.groups,

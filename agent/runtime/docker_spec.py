@@ -148,8 +148,10 @@ def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, 
         config["Runtime"] = sandbox.handler
     if sandbox.host_network:
         config["UTSMode"] = "host"
-    if sandbox.host_pid or sandbox.share_processes:
-        config["PidMode"] = "host" if sandbox.host_pid else f"container:{sandbox_id}"
+    if sandbox.host_pid:
+        config["PidMode"] = "host"
+    elif sandbox.share_processes or spec.pid_of:
+        config["PidMode"] = f"container:{sandbox_id if sandbox.share_processes else spec.pid_of}"
     return config
 
 

@@ -78,6 +78,8 @@ class Container(meta.View):
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     lifecycle: Lifecycle | None = None
+    target_container_name: str = ""
+    """Of an ephemeral container: whose processes it sees."""
 
 
 class Toleration(meta.View):
@@ -91,6 +93,7 @@ class Toleration(meta.View):
 class PodSpec(meta.View):
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
+    ephemeral_containers: tuple[Container, ...] = ()
     node_name: str = ""
     node_selector: dict[str, str] = {}
     restart_policy: str = "Always"
@@ -119,10 +122,15 @@ class PodSpec(meta.View):
     readiness_gates: tuple[dict, ...] = ()
     runtime_class_name: str = ""
 
+    @property
+    def every_container(self) -> tuple[Container, ...]:
+        """Init containers, containers, and ephemeral ones; no two have the same name."""
+        return self.init_containers + self.containers + self.ephemeral_containers
+
 
 def container_of(spec: PodSpec, name: str) -> Container | None:
-    """The container of that name, of either kind."""
-    return next((each for each in spec.containers + spec.init_containers if each.name == name), None)
+    """The container of that name, of any kind."""
+    return next((each for each in spec.every_container if each.name == name), None)
 
 
 class ContainerStateWaiting(meta.View):
@@ -171,6 +179,7 @@ class PodStatus(meta.View):
     conditions: tuple[meta.Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
+    ephemeral_container_statuses: tuple[ContainerStatus, ...] = ()
     message: str = ""
     reason: str = ""
     nominated_node_name: str = ""

@@ -12,7 +12,7 @@ import msgspec
 
 from common.clock import parse_rfc3339
 from common.errors import BadRequest, FieldCause, Invalid
-from common.objects.pod import ContainerStatus, Pod
+from common.objects.pod import ContainerStatus, Pod, container_of
 from common.wire.requests import LogRequest
 from master.api import query
 from master.api.contract import Actor, Door, Ref
@@ -27,7 +27,7 @@ def choose(pod: Pod, asked: str) -> str:
     inits = [c.name for c in pod.spec.init_containers]
     name = pod.metadata.name
     if asked:
-        if asked not in containers and asked not in inits:
+        if container_of(pod.spec, asked) is None:
             raise BadRequest(f"container {asked} is not valid for pod {name}")
         return asked
     if len(containers) == 1:
@@ -41,7 +41,8 @@ def choose(pod: Pod, asked: str) -> str:
 def readable(pod: Pod, container: str, *, previous: bool) -> None:
     """Nothing, or BadRequest when that container has no log (yet), with the reason. After the kubelet's own rules."""
     here = f'container "{container}" in pod "{pod.metadata.name}"'
-    status = next((s for s in (*pod.status.container_statuses, *pod.status.init_container_statuses) if s.name == container), None)
+    known = pod.status.container_statuses + pod.status.init_container_statuses + pod.status.ephemeral_container_statuses
+    status = next((status for status in known if status.name == container), None)
     if status is None:
         if previous:
             raise BadRequest(f"previous terminated {here} not found")

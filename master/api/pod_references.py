@@ -67,7 +67,7 @@ def _configs(pod: NamingPod) -> Iterator[tuple[str, str]]:
 
 
 def _references(pod: NamingPod) -> Iterator[tuple[str, str]]:
-    for container in (*pod.spec.init_containers, *pod.spec.containers):
+    for container in pod.spec.every_container:
         for variable in container.env:
             if variable.value_from is not None:
                 yield "ConfigMap", _name(variable.value_from.config_map_key_ref)

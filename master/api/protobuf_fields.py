@@ -448,7 +448,7 @@ StorageClass: 1metadata:ObjectMeta 2provisioner 3%parameters 4?reclaimPolicy 5*m
     8*allowedTopologies:TopologySelectorTerm
 StorageOSPersistentVolumeSource: 1?volumeName 2?volumeNamespace 3?fsType 4?readOnly:o 5secretRef:ObjectReference
 StorageOSVolumeSource: 1?volumeName 2?volumeNamespace 3?fsType 4?readOnly:o 5secretRef:LocalObjectReference
-Subject: 1kind 2apiGroup 3name 4?namespace
+Subject: 1kind 2?apiGroup 3name 4?namespace
 SubjectAccessReview: 1metadata:ObjectMeta 2spec:SubjectAccessReviewSpec 3status:SubjectAccessReviewStatus
 SubjectAccessReviewSpec: 1resourceAttributes:ResourceAttributes 2nonResourceAttributes:NonResourceAttributes 3?user 4*groups
     5%extra:ExtraValue 6?uid

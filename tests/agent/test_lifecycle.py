@@ -50,6 +50,9 @@ ON_FAILURE = pods.document(restartPolicy="OnFailure")
 TWO = pods.document(containers=[pods.container("app"), pods.container("side")])
 INIT = pods.document(initContainers=[pods.container("init")])
 SIDECAR = pods.document(initContainers=[pods.container("proxy", restartPolicy="Always")])
+DEBUGGED = pods.document(ephemeralContainers=[pods.container("look")])
+TARGETED = pods.document(ephemeralContainers=[pods.container("look", targetContainerName="app")])
+LOOKED = PodLife(live=True, containers={"look": ContainerLife(image_id="sha256:y")})
 AT_MOST_ONE = pods.document(meta={"annotations": {"steersman.io/at-most-one": "true"}})
 IMAGE_KNOWN = having(image_id="sha256:x")
 
@@ -78,6 +81,14 @@ IMAGE_KNOWN = having(image_id="sha256:x")
         pytest.param(INIT, [sandbox(ran("init", state=EXITED))], PodLife(live=True), life.EnsureImage, id="init done: the others"),
         pytest.param(SIDECAR, [sandbox(ran("proxy"))], PodLife(live=True), life.EnsureImage, id="sidecar runs: the others"),
         pytest.param(SIDECAR, [sandbox()], PodLife(live=True), life.EnsureImage, id="sidecar first"),
+        pytest.param(DEBUGGED, [sandbox(ran())], PodLife(live=True), life.EnsureImage, id="an ephemeral container was added: its image"),
+        pytest.param(DEBUGGED, [sandbox(ran(), ran("look", state=CREATED))], PodLife(live=True), life.StartContainer, id="and it is started"),
+        pytest.param(DEBUGGED, [sandbox(ran(), ran("look", state=EXITED, code=1))], PodLife(live=True), None, id="it ended: not again"),
+        pytest.param(DEBUGGED, [sandbox(ran("look", state=EXITED), ready=False), sandbox(ran(), attempt=1)], PodLife(live=True, stopped=("s0",)),
+                     None, id="it was in another sandbox: not again"),
+        pytest.param(pods.document(restartPolicy="Never", ephemeralContainers=[pods.container("look")]),
+                     [sandbox(ran(state=EXITED), ran("look"))], PodLife(live=True), life.StopContainers, id="the pod ended: so does it"),
+        pytest.param(TARGETED, [sandbox(ran())], LOOKED, life.CreateContainer, id="its target runs: it is made"),
         pytest.param(AT_MOST_ONE, [], PodLife(), None, id="at most one, from the journal: not started"),
         pytest.param(AT_MOST_ONE, [], PodLife(live=True), life.CreateSandbox, id="at most one, confirmed: started"),
         pytest.param(AT_MOST_ONE, [sandbox(ran())], PodLife(), None, id="at most one, running: left alone"),
@@ -122,6 +133,23 @@ def test_what_is_left_of_the_grace_period_counts_after_a_failure() -> None:
     memory = PodLife(live=True, kill_until=NOW.mono + 4, ending=("app-0",))
     action = after(pods.deleted(PLAIN, 30), [sandbox(ran())], memory).action
     assert isinstance(action, life.StopContainers) and action.grace_s == 4
+
+
+def test_an_ephemeral_container_sees_its_targets_processes_once_that_runs() -> None:
+    action = after(TARGETED, [sandbox(ran())], LOOKED).action
+    assert isinstance(action, life.CreateContainer) and action.spec.pid_of == "app-0"
+    status = shown(TARGETED, [sandbox(ran(state=CREATED))], msgspec.structs.replace(LOOKED, containers={
+        "look": ContainerLife(image_id="sha256:y"), "app": ContainerLife(start_failed="app-0", retry_at=2 * NOW.mono)}))  # fmt: skip
+    waiting = status["ephemeralContainerStatuses"][0]["state"]["waiting"]
+    assert (waiting["reason"], waiting["message"]) == ("CreateContainerError", 'target container "app" does not run')
+
+
+def test_an_ephemeral_container_is_shown_and_counts_for_nothing() -> None:
+    status = shown(DEBUGGED, [sandbox(ran(), ran("look", state=EXITED, code=3))])
+    (ephemeral,) = status["ephemeralContainerStatuses"]
+    assert (ephemeral["name"], ephemeral["state"]["terminated"]["exitCode"], ephemeral["ready"]) == ("look", 3, False)
+    assert status["phase"] == "Running" and [c["name"] for c in status["containerStatuses"]] == ["app"]
+    assert {c["type"]: c["status"] for c in status["conditions"]}["Ready"] == "True"
 
 
 def test_the_sandbox_gets_the_pods_names_and_folders() -> None:

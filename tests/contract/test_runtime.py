@@ -480,6 +480,37 @@ def test_containers_of_a_pod_share_its_network(real: Callable) -> None:
     real(test)
 
 
+PROCESSES = ("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "target", "seen"),
+    [
+        pytest.param({}, False, False, id="its own alone"),
+        pytest.param({}, True, True, id="its target's"),
+        pytest.param({"share_processes": True}, False, True, id="the pod's"),
+        pytest.param({"host_pid": True, "host_ipc": True}, False, True, id="the host's"),
+    ],
+)
+def test_whose_processes_a_container_sees(real: Callable, sandbox: dict[str, bool], target: bool, seen: bool) -> None:
+    async def test(bench: Bench) -> None:
+        runtime = bench.runtime
+        sandbox_id = await runtime.create_sandbox(bench.sandbox(**sandbox))
+        app = await runtime.create_container(sandbox_id, await bench.container("sleep", "1234"))
+        await runtime.start_container(app)
+        look = await bench.container(*PROCESSES, name="look", pid_of=app if target else "")
+        await runtime.start_container(await runtime.create_container(sandbox_id, look))
+        async with asyncio.timeout(20):
+            async for _ in runtime.events():
+                (observed,) = await runtime.observe(bench.uid)
+                if any(c.name == "look" and c.state is State.EXITED for c in observed.containers):
+                    break
+        written = Path(bench.sandbox().log_directory, "look/0.log").read_text()
+        assert ("sleep 1234" in written) is seen, written
+
+    real(test)
+
+
 def test_what_carries_another_clusters_id_is_neither_seen_nor_touched(real: Callable, host: containerd_host.ContainerdHost) -> None:
     async def test(bench: Bench) -> None:
         sandbox_id, container_id = await bench.run("sleep", "1000")

@@ -393,6 +393,36 @@ def test_an_agent_that_dies_ends_its_streams_and_serves_new_ones_when_it_is_back
     until(lambda: newest.run("exec", "web", "-c", "main", "--", "true").returncode == 0, "the agent to be back")
 
 
+LOOK = ("-i", f"--image={BUSYBOX}", "--", "sh", "-c", "read word; cat /proc/[0-9]*/cmdline | tr '\\0' ' '; echo $word; sleep 60")
+"""What `kubectl debug` runs: it says which processes it sees when it was told a word."""
+
+
+def heard(shell: Shell, *args: str, word: str, last: str) -> str:
+    """What comes until a line ends with `last`, after that word was typed. The input stays open: with its end kubectl leaves."""
+    with subprocess.Popen(shell.command(*args), env=shell.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        assert child.stdin is not None and child.stdout is not None
+        child.stdin.write(f"{word}\n".encode())
+        child.stdin.flush()
+        lines = []
+        for line in child.stdout:
+            lines.append(line.decode())
+            if line.endswith(f"{last}\n".encode()):
+                break
+        child.kill()
+    return "".join(lines)
+
+
+@pytest.mark.real
+@pytest.mark.also("docker")
+def test_debug_gets_into_a_pod_and_its_node(newest: Shell) -> None:
+    assert "sleep 3600" in heard(newest, "debug", "web", "--target=side", *LOOK, word="into", last="into")
+    assert "sleep 3600" not in heard(newest, "debug", "web", *LOOK, word="beside", last="beside"), "without a target it sees its own alone"
+    assert "agent run" in heard(newest, "debug", "node/host-1", *LOOK, word="onto", last="onto")
+    added = json.loads(newest.run("get", "pod", "web", "-o", "json").stdout)["status"]
+    assert ["running" in status["state"] for status in added["ephemeralContainerStatuses"]] == [True, True]
+    assert all(status["restartCount"] == 0 for status in added["containerStatuses"])
+
+
 @pytest.mark.real
 def test_run_with_a_terminal_attaches_and_ends_with_the_containers_code(newest: Shell) -> None:
     terminal = Terminal(newest.command("run", "-it", "shell", f"--image={BUSYBOX}", "--restart=Never", "--rm", "--", "sh"), newest.env)
