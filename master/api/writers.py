@@ -89,6 +89,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant(Role.APISERVICE, "apiservices.apiregistration.k8s.io", ("status.*",), create=True, delete=True),
     Grant(
         Role.CERTIFICATES, "certificatesigningrequests.certificates.k8s.io", ("status.certificate", "status.conditions[Failed]"),
+        delete=True,
     ),
     Grant(Role.CLUSTER_ROLE_AGGREGATION, "clusterroles.rbac.authorization.k8s.io", ("rules",)),
 )  # fmt: skip

@@ -8,8 +8,8 @@ from common.clock import Clock
 from master.api.contract import Door
 from master.api.metrics import Family
 from master.controllers import (
-    apiservice, certificates, clusterrole_aggregation, definitions, deployment, disruption, ephemeral_volume, garbage, namespace, node_ipam,
-    node_lifecycle, pod_gc, replicaset, root_ca, service_account, taint_eviction, volume_binder, volume_protection,
+    apiservice, certificate_cleaner, certificates, clusterrole_aggregation, definitions, deployment, disruption, ephemeral_volume, garbage,
+    namespace, node_ipam, node_lifecycle, pod_gc, replicaset, root_ca, service_account, taint_eviction, volume_binder, volume_protection,
 )  # fmt: skip
 from master.controllers.controller import Controller
 from master.controllers.loop import Loop
@@ -21,6 +21,7 @@ def controllers(settings: ControllerSettings, sign: certificates.Sign | None = N
     return (
         *((certificates.controller(sign),) if sign is not None else ()),
         *((root_ca.controller(ca),) if ca else ()),
+        certificate_cleaner.CONTROLLER,
         node_lifecycle.controller(settings),
         node_ipam.controller(settings),
         taint_eviction.CONTROLLER,
