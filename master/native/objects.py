@@ -12,6 +12,7 @@ what waits for it here.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -27,6 +28,8 @@ from master.api.streams import Streams
 from master.api.verbs import Answer, Events, Request, Verbs
 from master.native.calls import About
 from master.native.out import Out
+
+log = logging.getLogger(__name__)
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 WATCH_S = 3600.0
@@ -46,12 +49,18 @@ class Objects:
     async def answer(self, actor: Actor, verb: str, about: About, out: Out) -> None:
         """Errors before the head are raised; after it they end the stream, and a watch says them in a line."""
         request = self._request(actor, verb, about)
-        if verb == "watch":
-            await self._watch(request, out)
-        elif (verb, request.subresource) == ("get", "log"):
-            await self._log(request, out)
-        else:
-            await _whole(await self._verbs.answer(request), out)
+        try:
+            if verb == "watch":
+                await self._watch(request, out)
+            elif (verb, request.subresource) == ("get", "log"):
+                await self._log(request, out)
+            else:
+                answer = await self._verbs.answer(request)
+                _note(request, answer.code)
+                await _whole(answer, out)
+        except SteersmanError as error:
+            _note(request, error.code)
+            raise
 
     def _request(self, actor: Actor, verb: str, about: About) -> Request:
         told = (about.resource, about.namespace, about.name, about.subresource, about.media, *about.query, *about.query.values())
@@ -75,6 +84,7 @@ class Objects:
     async def _watch(self, request: Request, out: Out) -> None:
         events, lines = self._verbs.watch(request, default_s=WATCH_S)
         async with aclosing(events):  # type: ignore[type-var]
+            _note(request)
             await out.head()
             async for line in _lines(events, lines):
                 await out.send(line)
@@ -86,6 +96,7 @@ class Objects:
             return
         async with aclosing(chunks):  # type: ignore[type-var]
             first = await anext(chunks, b"")  # what the node refuses is an answer, not the end of one
+            _note(request)
             await out.head()
             await out.send(first)
             async for chunk in chunks:
@@ -96,6 +107,15 @@ class Objects:
             self._door.authorize(actor, Access("get", path=path))
         core, named = (discovery.aggregated(self._door.catalog, core=core) for core in (True, False))
         await _whole(Answer(msgspec.json.encode({**named, "items": [*core["items"], *named["items"]]})), out)
+
+
+def _note(request: Request, code: int = 200) -> None:
+    """With `--log-level debug`, as the other front does it. A stream is told of when it begins."""
+    what = f"{request.resource.key}/{request.subresource}" if request.subresource else request.resource.key
+    log.debug(
+        "request verb=%s resource=%s named=%s media=%s code=%d agent=%s",
+        request.verb, what, bool(request.name), request.media or "-", code, request.agent,
+    )  # fmt: skip
 
 
 async def _whole(answer: Answer, out: Out) -> None:

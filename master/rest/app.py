@@ -26,7 +26,7 @@ from master.api.contract import Door
 from master.api.metrics import Source
 from master.api.streams import Streams
 from master.api.verbs import Verbs
-from master.rest import documents, negotiate, objects, reply, routes
+from master.rest import accesses, documents, negotiate, objects, reply, routes
 from master.rest.call import Call
 from master.rest.callers import Callers
 from master.rest.complaints import Complaints
@@ -131,6 +131,7 @@ class Front:
             raise
         finally:
             meter.ended(request, code, self._clock.monotonic() - began)
+            accesses.note(request, code)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         parts = request.path.strip("/").split("/")

@@ -36,9 +36,9 @@ Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class Connection(web.RequestHandler):
     """caller: of the client certificate. left: called once when the connection is gone. stream: the task that streams to it.
     over: the server stops; a stream that is cancelled ends its answer properly. route, lasting: what the present request asks for, for
-    those who count."""
+    those who count. noted: the request that the log tells of already."""
 
-    __slots__ = ("address", "caller", "complaints", "lasting", "left", "over", "route", "stream")
+    __slots__ = ("address", "caller", "complaints", "lasting", "left", "noted", "over", "route", "stream")
 
     def __init__(self, server: HttpServer, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -48,6 +48,7 @@ class Connection(web.RequestHandler):
         self.caller: Certified | None = None
         self.left: Callable[[], None] | None = None
         self.stream: asyncio.Task[None] | None = None
+        self.noted: web.BaseRequest | None = None
         self.over = False
         self.address = "unknown"
         self.route: Route | None = None

@@ -17,6 +17,7 @@ from typing import Protocol
 from aiohttp import WSMsgType, hdrs, web
 
 from common.errors import BadRequest
+from master.rest import accesses
 from master.rest.call import Call
 
 SPDY = "SPDY/3.1"
@@ -126,6 +127,7 @@ async def raw(call: Call, *, protocol: str) -> RawPipe:
     inbox = _Inbox(request.transport)
     request.protocol.set_parser(inbox)  # type: ignore[arg-type]
     request.protocol.keep_alive(False)
+    accesses.note(request, response.status)
     await response.prepare(request)
     return RawPipe(response, inbox)
 
@@ -140,6 +142,7 @@ async def websocket(call: Call, *, protocol: str) -> web.WebSocketResponse:
         await response.prepare(call.request)
     except web.HTTPException as error:
         raise BadRequest(error.text or "not a WebSocket handshake") from None
+    accesses.note(call.request, response.status)
     return response
 
 

@@ -18,7 +18,7 @@ from common.clock import Rng
 from common.errors import BadRequest, SteersmanError, Unavailable
 from master.api import forms
 from master.api.verbs import Events, Verbs
-from master.rest import objects
+from master.rest import accesses, objects
 from master.rest.call import Call
 
 log = logging.getLogger(__name__)
@@ -104,6 +104,7 @@ async def open_stream(call: Call, content_type: str) -> Stream:
         headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "no-cache, private", hdrs.SERVER: "steersman"}
     )
     response.enable_chunked_encoding()
+    accesses.note(request, response.status)
     await response.prepare(request)
     connection = request.protocol
     connection.stream = asyncio.current_task()  # type: ignore[attr-defined]

@@ -11,18 +11,20 @@ between runs, which saves their start. When a test has failed, the daemons' logs
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from common.clock import SystemRng
 from lab import open as labs
-from lab.contract import Lab, LabFault, LabSettings, Quiet
+from lab.contract import MASTER, Lab, LabFault, LabSettings, Quiet
+from tests.e2e import compat
 from tests.e2e.cluster import Cluster, manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -30,16 +32,23 @@ LOGS = ROOT / "build" / "lab-logs"
 NEWEST = "1.33"
 KUBECTL_TIMEOUT_S = 90.0
 RUNTIMES = ("containerd", "hollow")
+LAST = "test_the_page_is_what_the_tests_found"
 LONG_RUNTIMES = ("docker", "mixed")
 """With --long, and in every run for tests marked `also("docker")`. One of them: `pytest --long tests/e2e -k docker`."""
 
 
-def kubectl_path(version: str = NEWEST) -> Path:
-    """The real binary of that version. Skips the test when there is none."""
+def kubectl_binary(version: str) -> Path | None:
+    """The real one of that version, if it is here."""
     folder = os.environ.get("KUBECTL_DIR") or str(Path(shutil.which("kubectl") or "/nowhere").resolve().parent)
     path = Path(folder) / f"kubectl.{version}"
-    if not path.exists():
-        pytest.skip(f"there is no kubectl {version} in {folder}: script/test fetches it")
+    return path if path.exists() else None
+
+
+def kubectl_path(version: str = NEWEST) -> Path:
+    """The same. Skips the test when there is none."""
+    path = kubectl_binary(version)
+    if path is None:
+        pytest.skip(f"there is no kubectl {version} here: script/test fetches it")
     return path
 
 
@@ -50,7 +59,9 @@ def _run_lab(runtime: str, request: pytest.FixtureRequest) -> Iterator[Lab]:
     directory = Path(kept) / runtime if kept else Path(tempfile.mkdtemp(prefix=f"st-e2e-{runtime}-"))
     lab = labs.open_lab(directory, LabSettings(runtime=runtime, hosts=2))
     try:
-        lab.up(Quiet())
+        with compat.logged():
+            lab.up(Quiet())
+        compat.RECORD.follow(directory / "hosts" / MASTER / "log" / "kmaster.log")
         yield lab
     finally:
         if request.session.testsfailed:
@@ -82,7 +93,7 @@ Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def kubectl() -> Kubectl:
+def kubectl_of() -> Kubectl:
     def run(lab: Lab, *args: str, version: str = NEWEST, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(kubectl_path(version)), *args],
@@ -91,6 +102,11 @@ def kubectl() -> Kubectl:
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubectl_of: Kubectl) -> Kubectl:
+    return kubectl_of
 
 
 @pytest.fixture(scope="session")
@@ -121,11 +137,40 @@ def cluster(running: tuple[str, Lab], request: pytest.FixtureRequest) -> Iterato
     made.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On which labs a test is there at all, rather than being skipped: those marked `real` are not on hollow hosts."""
+    """On which labs a test is there at all, rather than being skipped: those marked `real` are not on hollow hosts.
+
+    The comparison with docs/compat.md comes last; it needs to know whether all tests that count are there.
+    """
     belongs = [_belongs(item, long=bool(config.getoption("--long"))) for item in items]
     config.hook.pytest_deselected(items=[item for item, kept in zip(items, belongs, strict=True) if not kept])
-    items[:] = [item for item, kept in zip(items, belongs, strict=True) if kept]
+    here = [item for item, kept in zip(items, belongs, strict=True) if kept]
+    items[:] = sorted(here, key=lambda item: item.name == LAST)
+    counting = [item for item in items if item.get_closest_marker("compat")]
+    options = config.option
+    chosen = any("::" in arg for arg in config.args) or bool(
+        options.keyword or options.markexpr or options.deselect or options.lf or options.kubectl
+    )
+    compat.RECORD.expected = len(counting)
+    compat.RECORD.whole = not chosen and compat.modules() <= {item.path for item in counting}
+
+
+@pytest.fixture(autouse=True)
+def what_clients_do(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Is noted for docs/compat.md while a test runs that counts. A lab's master that starts anew goes on to log it."""
+    counts = request.node.get_closest_marker("compat")
+    with compat.logged(), compat.RECORD.noting(counts.args) if counts else contextlib.nullcontext():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    counts = item.get_closest_marker("compat")
+    if counts and report.skipped:
+        compat.RECORD.skipped.update(counts.args)
+    return report
 
 
 def _belongs(item: pytest.Item, *, long: bool) -> bool:

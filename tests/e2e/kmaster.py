@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import signal
@@ -15,9 +16,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
+
+from tests.e2e import compat
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_S = 20.0
+START_S = 45.0
 STOP_S = 10.0
 STEP_S = 0.02
 
@@ -41,7 +45,7 @@ class Kmaster:
         names = ("--api-port", "--agents-port", "--streams-port", "--native-port")
         ports = [word for pair in zip(names, self._ports, strict=True) for word in pair]
         command = [sys.executable, "-m", "master", "--data-dir", str(self.folder / "data"), "--bind", "127.0.0.1", *ports, *self._flags]
-        env = {key: value for key, value in os.environ.items() if not key.startswith("KMASTER_")}
+        env = {key: value for key, value in os.environ.items() if not key.startswith("KMASTER_") or key == compat.LEVEL}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_ready()
@@ -91,16 +95,29 @@ def running(folder: Path, flags: Sequence[str] = ()) -> Iterator[Kmaster]:
         master.ensure_gone()
 
 
+class Reachable(Protocol):
+    """A master as kubectl sees it: a Kmaster, or a lab."""
+
+    @property
+    def kubeconfig(self) -> Path: ...
+
+
 class Kubectl:
     """One kubectl binary against one master, in one namespace unless a call names another."""
 
-    def __init__(self, binary: Path, master: Kmaster, *, namespace: str, home: Path) -> None:
+    def __init__(self, binary: Path, master: Reachable, *, namespace: str, home: Path) -> None:
         self.binary = binary
         self.namespace = namespace
         self._env = {"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": str(master.kubeconfig)}
 
+    def having(self, *, namespace: str = "", **env: str) -> Kubectl:
+        """The same with other environment variables, or in another namespace."""
+        other = copy.copy(self)
+        other.namespace, other._env = namespace or self.namespace, {**self._env, **env}
+        return other
+
     def command(self, args: Sequence[str]) -> list[str]:
-        scoped = {"-n", "-A", "--namespace", "--all-namespaces"} & set(args)
+        scoped = {"-n", "-A", "--namespace", "--all-namespaces"} & set(args) or args[0] == "config"
         return [str(self.binary), *([] if scoped else ["-n", self.namespace]), *args]
 
     def run(self, *args: str, stdin: str | None = None, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:

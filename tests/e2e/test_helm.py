@@ -19,6 +19,7 @@ from lab.contract import Lab
 from tests.e2e.conftest import Kubectl
 from tests.e2e.test_workloads import deployment, pod
 
+pytestmark = pytest.mark.compat("Helm")
 VERSIONS = ("3.18", "4.1")
 GADGETS: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "helmgadgets.example.test"},

@@ -20,8 +20,11 @@ from click.testing import CliRunner
 
 from ctl import client
 from ctl.__main__ import cli
+from tests.e2e import compat
 from tests.e2e.kmaster import ROOT, Kmaster, Kubectl, running
 from tests.e2e.test_kubectl import binary
+
+pytestmark = pytest.mark.compat("kctl")
 
 DEPLOYMENT = """
 apiVersion: apps/v1
@@ -78,7 +81,8 @@ class Kctl:
 
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kmaster]:
-    with running(tmp_path_factory.mktemp("kctl")) as started:
+    with compat.logged(), running(tmp_path_factory.mktemp("kctl")) as started:
+        compat.RECORD.follow(started.log)
         admin = Kctl(started.folder / "data" / "kctl.json")
         admin("create", "-f", "-", stdin="apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
         admin("apply", "-n", "shop", "-f", "-", stdin=DEPLOYMENT)

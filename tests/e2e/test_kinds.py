@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.certificate_requests import asked
 from tests.e2e.kmaster import Kmaster, Kubectl, running
 from tests.e2e.test_kubectl import ALWAYS, binary, node, pod, text
 from tests.master.api.kinds.cases import CASES, Case
-
 
 
 @pytest.fixture(scope="module")
@@ -28,62 +26,6 @@ def kubectl(request: pytest.FixtureRequest, master: Kmaster, tmp_path_factory: p
     tool = Kubectl(binary(request.param), master, namespace=name, home=tmp_path_factory.mktemp(name))
     tool("create", "namespace", name)
     return tool
-
-
-MADE: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
-    ("cronjob/often", ("create", "cronjob", "often", "--image=busybox:1.36", "--schedule=*/5 * * * *", "--", "date"),
-     {"spec.concurrencyPolicy": "Allow", "spec.jobTemplate.spec.template.spec.containers.0.command": ["date"],
-      "spec.jobTemplate.spec.template.spec.restartPolicy": "OnFailure"}),
-    ("job/once", ("create", "job", "once", "--image=busybox:1.36", "--", "true"),
-     {"spec.backoffLimit": 6, "spec.template.spec.restartPolicy": "Never", "spec.template.metadata.labels.job-name": "once"}),
-    ("job/again", ("create", "job", "again", "--from=cronjob/often"), {"metadata.ownerReferences.0.kind": "CronJob"}),
-    ("quota/small", ("create", "quota", "small", "--hard=pods=3,limits.memory=1Gi", "--scopes=NotTerminating"),
-     {"spec.hard": {"pods": "3", "limits.memory": "1Gi"}, "spec.scopes": ["NotTerminating"]}),
-    ("pdb/keep", ("create", "pdb", "keep", "--selector=app=web", "--min-available=50%"), {"spec.minAvailable": "50%"}),
-    ("pdb/lose", ("create", "pdb", "lose", "--selector=app=api", "--max-unavailable=0"), {"spec.maxUnavailable": 0}),
-    ("ingress/web", ("create", "ingress", "web", "--class=public", "--rule=a.example.com/*=web:80,tls=cert"),
-     {"spec.ingressClassName": "public", "spec.rules.0.http.paths.0.pathType": "Prefix", "spec.tls.0.secretName": "cert",
-      "spec.rules.0.http.paths.0.backend": {"service": {"name": "web", "port": {"number": 80}}}}),
-    ("service/web", ("create", "service", "nodeport", "web", "--tcp=80:8080"), {"spec.type": "NodePort", "spec.ports.0.targetPort": 8080}),
-    ("service/headless", ("create", "service", "clusterip", "headless", "--clusterip=None"), {"spec.clusterIP": "None"}),
-    ("service/out", ("create", "service", "externalname", "out", "--external-name=example.com"), {"spec.externalName": "example.com"}),
-    ("deployment/web", ("create", "deployment", "web", "--image=busybox:1.36", "--replicas=2"), {"spec.replicas": 2}),
-    ("hpa/web", ("autoscale", "deployment", "web", "--min=2", "--max=5", "--cpu-percent=60"),
-     {"apiVersion": "autoscaling/v2", "spec.minReplicas": 2, "spec.maxReplicas": 5,
-      "spec.metrics.0.resource.target.averageUtilization": 60}),
-)  # fmt: skip
-
-
-SPECS: dict[str, Any] = {}
-"""What one kubectl made, to compare with what the next makes: JSON and protobuf say the same."""
-SAME = ("cronjob/often", "quota/small", "pdb/keep", "ingress/web", "deployment/web", "hpa/web", "service/headless")
-
-
-def value_at(document: Any, path: str) -> Any:
-    for word in path.split("."):
-        document = document[int(word)] if isinstance(document, list) else document[word]
-    return document
-
-
-def test_every_imperative_create(kubectl: Kubectl) -> None:
-    for name, command, expected in MADE:
-        kubectl(*command)
-        made = kubectl.json("get", name)
-        assert {path: value_at(made, path) for path in expected} == expected, name
-        if name in SAME:
-            assert made["spec"] == SPECS.setdefault(name, made["spec"])
-    again = kubectl("create", "priorityclass", f"high{kubectl.namespace}", "--value=1000", "--description=first", "--preemption-policy=Never")
-    assert "created" in again
-    made = kubectl.json("get", "pc", f"high{kubectl.namespace}")
-    assert (made["value"], made["preemptionPolicy"], made["description"]) == (1000, "Never", "first") and "globalDefault" not in made
-    shown = kubectl("get", "cj,jobs,quota,pdb,ing,hpa,svc")
-    for words in ("*/5 * * * *", "Running", "0/1", "N/A", "a.example.com", "80, 443", "Deployment/web", "cpu: <unknown>/60%", "<none>"):
-        assert words in shown, shown
-    assert "horizontalpodautoscaler.autoscaling/web" in kubectl("get", "all", "-o", "name")
-    older = kubectl.json("get", "horizontalpodautoscalers.v1.autoscaling", "web")
-    assert (older["apiVersion"], older["spec"]["targetCPUUtilizationPercentage"]) == ("autoscaling/v1", 60)
-    for name in ("cronjob/often", "job/once", "quota/small", "pdb/keep", "ingress/web", "hpa/web"):
-        assert kubectl("describe", name).startswith("Name:")
 
 
 def test_every_kind_is_created_shown_and_applied_again_without_a_change(kubectl: Kubectl, master: Kmaster) -> None:
@@ -149,17 +91,6 @@ def test_a_budget_holds_an_eviction_until_it_allows_it(kubectl: Kubectl) -> None
         {**eviction, "metadata": {"name": "b"}}))  # fmt: skip
     kubectl("delete", "pods", "-l", "app=held", "--force", "--grace-period=0")
     kubectl("delete", "node", name)
-
-
-def test_a_certificate_is_requested_and_approved(kubectl: Kubectl) -> None:
-    name = f"csr-{kubectl.namespace}"
-    spec = {"request": asked("jane"), "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}
-    document = {"kind": "CertificateSigningRequest", "apiVersion": "certificates.k8s.io/v1", "metadata": {"name": name}, "spec": spec}
-    kubectl("create", "-f", "-", stdin=text(document))
-    assert "Pending" in kubectl("get", "csr", name)
-    assert "approved" in kubectl("certificate", "approve", name)
-    assert "Approved" in kubectl("get", "csr", name)
-    assert "mutually exclusive" in kubectl.fails("certificate", "deny", name) or "Approved" in kubectl("get", "csr", name)
 
 
 def test_events_of_both_groups_are_the_same(kubectl: Kubectl) -> None:

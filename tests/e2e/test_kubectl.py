@@ -1,7 +1,7 @@
 """The real kubectl binaries against a real kmaster: what people type, and what they see.
 
-No agents run here, so pods stay Pending; nodes are made by hand where a command needs one. What needs running containers is in
-`test_workloads.py`. The binaries stand beside the `kubectl` on the path (`kubectl.1.29`, …) or in $KUBECTL_DIR.
+The corners: what each kubectl does every day is in `clients/`. No agents run here, so pods stay Pending. What needs running containers
+is in `test_workloads.py`. The binaries stand beside the `kubectl` on the path (`kubectl.1.29`, …) or in $KUBECTL_DIR.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.e2e.documents import config, text
 from tests.e2e.kmaster import Kmaster, Kubectl, running
 
 ALWAYS = ("1.29", "1.33")
@@ -96,40 +96,7 @@ def deployment(name: str, replicas: int = 1) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def config(name: str, **data: str) -> dict[str, Any]:
-    return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": name}, "data": data}
-
-
-def text(*documents: dict[str, Any]) -> str:
-    return json.dumps(documents[0] if len(documents) == 1 else {"kind": "List", "apiVersion": "v1", "items": documents})
-
-
 # What the cluster says about itself.
-
-
-def test_version_and_cluster_info(kubectl: Kubectl, master: Kmaster) -> None:
-    assert kubectl.json("version")["serverVersion"]["gitVersion"].startswith("v1.33.")
-    assert master.server in kubectl("cluster-info")
-
-
-def test_api_resources_and_versions(kubectl: Kubectl) -> None:
-    rows = [line.split() for line in kubectl("api-resources", "--no-headers").splitlines()]
-    lines = {row[0]: row for row in rows if "metrics.k8s.io/v1beta1" not in row}
-    assert ["nodes", "metrics.k8s.io/v1beta1", "false", "NodeMetrics"] in rows
-    assert {"pods", "nodes", "namespaces", "deployments", "replicasets", "events", "leases", "secrets", "services"} <= set(lines)
-    assert lines["deployments"] == ["deployments", "deploy", "apps/v1", "true", "Deployment"]
-    assert lines["nodes"] == ["nodes", "no", "v1", "false", "Node"]
-    assert {"v1", "apps/v1", "coordination.k8s.io/v1"} <= set(kubectl("api-versions").split())
-    assert "pods" in kubectl("api-resources", "--categories=all", "-o", "name")
-
-
-def test_explain_descends(kubectl: Kubectl) -> None:
-    top = kubectl("explain", "deployment")
-    assert "Deployment enables declarative updates" in top and "spec" in top
-    nested = kubectl("explain", "pod.spec.containers.resources.limits")
-    assert "maximum amount of compute resources" in nested
-    assert "containerPort" in kubectl("explain", "deploy.spec.template.spec.containers", "--recursive")
-    assert "does not exist" in kubectl.fails("explain", "pod.spec.nonsense")
 
 
 def test_raw_paths(kubectl: Kubectl) -> None:
@@ -142,39 +109,6 @@ def test_raw_paths(kubectl: Kubectl) -> None:
 
 
 # Looking.
-
-
-def test_get_in_every_form(kubectl: Kubectl) -> None:
-    kubectl("create", "-f", "-", stdin=text(pod("a", labels={"tier": "front"}), pod("b", labels={"tier": "back"})))
-    table = kubectl("get", "pods").splitlines()
-    assert table[0].split() == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
-    assert table[1].split()[:4] == ["a", "0/1", "Pending", "0"]
-    assert "NODE" in kubectl("get", "pods", "-o", "wide").splitlines()[0].split()
-    assert kubectl("get", "pods", "-o", "name").split() == ["pod/a", "pod/b"]
-    assert [p["metadata"]["name"] for p in kubectl.json("get", "pods")["items"]] == ["a", "b"]
-    assert yaml.safe_load(kubectl("get", "pod", "a", "-o", "yaml"))["kind"] == "Pod"
-    assert kubectl("get", "pods", "-o", "jsonpath={.items[*].metadata.labels.tier}") == "front back"
-    columns = kubectl("get", "pods", "-o", "custom-columns=N:.metadata.name,I:.spec.containers[0].image").splitlines()
-    assert columns[1].split() == ["a", "busybox:1.36"]
-    assert kubectl("get", "pods", "-L", "tier").splitlines()[1].split()[-1] == "front"
-    assert kubectl("get", "pods", "--show-labels", "--no-headers").splitlines()[1].split()[-1] == "tier=back"
-
-
-def test_get_selects_and_sorts(kubectl: Kubectl) -> None:
-    kubectl("create", "-f", "-", stdin=text(*[pod(n, labels={"tier": t}) for n, t in (("a", "x"), ("b", "y"), ("c", "x"))]))
-    names = ("-o", "name")
-    assert kubectl("get", "po", "-l", "tier=x", *names).split() == ["pod/a", "pod/c"]
-    assert kubectl("get", "po", "-l", "tier in (y),!absent", *names).split() == ["pod/b"]
-    assert kubectl("get", "po", "--field-selector", "metadata.name!=a,status.phase=Pending", *names).split() == ["pod/b", "pod/c"]
-    assert kubectl("get", "po", "--field-selector", "status.phase=Running", *names).split() == []
-    assert kubectl("get", "po", "--sort-by=.metadata.labels.tier", "--no-headers").split()[0] == "a"
-    kubectl("get", "po", "--sort-by={.metadata.creationTimestamp}")
-    assert kubectl("get", "po", "--chunk-size=1", *names).split() == ["pod/a", "pod/b", "pod/c"]
-    assert kubectl.namespace in kubectl("get", "pods", "-A")
-    assert "pod/a" in kubectl("get", "all")
-    assert "NotFound" in kubectl.fails("get", "pod", "missing")
-    assert "the server doesn't have a resource type" in kubectl.fails("get", "gadgets")
-    assert "field label not supported" in kubectl.fails("get", "po", "--field-selector", "spec.nonsense=1")
 
 
 def test_get_watches(kubectl: Kubectl) -> None:
@@ -190,49 +124,7 @@ def test_get_watches(kubectl: Kubectl) -> None:
         assert table.stdout.readline().split()[:2] == ["second", "1"]
 
 
-def test_describe(kubectl: Kubectl) -> None:
-    kubectl("create", "-f", "-", stdin=text(deployment("web"), pod("a")))
-    described = kubectl("describe", "deployment", "web")
-    assert "StrategyType:" in described and "RollingUpdate" in described and "busybox:1.36" in described
-    assert re.search(r"Status:\s+Pending", kubectl("describe", "pod", "a"))
-    described = kubectl("describe", "namespace", kubectl.namespace)
-    assert re.search(r"Status:\s+Active", described)
-
-
 # Changing.
-
-
-def test_create_replace_delete(kubectl: Kubectl) -> None:
-    assert kubectl("create", "-f", "-", stdin=text(config("c", a="1"))) == "configmap/c created\n"
-    assert "AlreadyExists" in kubectl.fails("create", "-f", "-", stdin=text(config("c", a="1")))
-    assert kubectl("replace", "-f", "-", stdin=text(config("c", b="2"))) == "configmap/c replaced\n"
-    assert kubectl.json("get", "cm", "c")["data"] == {"b": "2"}
-    assert "NotFound" in kubectl.fails("replace", "-f", "-", stdin=text(config("missing")))
-    stale = kubectl.json("get", "cm", "c")
-    kubectl("label", "cm", "c", "x=y")
-    assert "Conflict" in kubectl.fails("replace", "-f", "-", stdin=text(stale))
-    assert kubectl("delete", "cm", "c").startswith('configmap "c" deleted')
-    assert "NotFound" in kubectl.fails("delete", "cm", "c")
-    assert "NotFound" not in kubectl.run("delete", "cm", "c", "--ignore-not-found").stderr
-
-
-def test_run_and_expose(kubectl: Kubectl) -> None:
-    kubectl("run", "r", "--image=busybox:1.36", "--restart=Never", "--labels=a=b", "--", "sleep", "5")
-    made = kubectl.json("get", "pod", "r")
-    assert (made["spec"]["restartPolicy"], made["spec"]["containers"][0]["args"]) == ("Never", ["sleep", "5"])
-    kubectl("create", "-f", "-", stdin=text(deployment("d")))
-    kubectl("expose", "deployment", "d", "--port=80")
-    assert kubectl.json("get", "service", "d")["spec"]["selector"] == {"app": "d"}
-
-
-def test_create_imperatively(kubectl: Kubectl) -> None:
-    kubectl("create", "secret", "generic", "s", "--from-literal=key=value")
-    assert kubectl.json("get", "secret", "s")["data"] == {"key": "dmFsdWU="}
-    kubectl("create", "deployment", "d", "--image=busybox:1.36", "--replicas=2")
-    assert kubectl.json("get", "deploy", "d")["spec"]["replicas"] == 2
-    kubectl("create", "serviceaccount", "robot")
-    kubectl("create", "configmap", "c", "--from-literal=a=b")
-    assert kubectl.json("get", "cm", "c")["data"] == {"a": "b"}
 
 
 IMPERATIVE = {
@@ -272,113 +164,6 @@ def lacking(meant: Any, made: Any, place: str = "") -> list[str]:
     if isinstance(meant, list) and isinstance(made, list) and len(meant) == len(made):
         return [text for i, pair in enumerate(zip(meant, made, strict=True)) for text in lacking(*pair, f"{place}[{i}]")]
     return [] if meant == made else [f"{place}: {meant!r} became {made!r}"]
-
-
-def test_apply_merges_lists_by_their_keys(kubectl: Kubectl) -> None:
-    first = deployment("web")
-    assert kubectl("apply", "-f", "-", stdin=text(first)) == "deployment.apps/web created\n"
-    assert kubectl("apply", "-f", "-", stdin=text(first)) == "deployment.apps/web unchanged\n"
-    kubectl("scale", "deployment", "web", "--replicas=3")
-    second = deployment("web")
-    del second["spec"]["replicas"]
-    main, side = second["spec"]["template"]["spec"]["containers"]
-    main["image"], side["env"] = "busybox:1.37", [{"name": "B", "value": "2"}]
-    second["spec"]["template"]["spec"]["containers"] = [side, main, {"name": "third", "image": "busybox:1.36"}]
-    assert kubectl("apply", "-f", "-", stdin=text(second)) == "deployment.apps/web configured\n"
-    stands = kubectl.json("get", "deploy", "web")["spec"]["template"]["spec"]["containers"]
-    by_name = {c["name"]: c for c in stands}
-    assert set(by_name) == {"main", "side", "third"}
-    assert (by_name["main"]["image"], by_name["side"]["env"]) == ("busybox:1.37", [{"name": "B", "value": "2"}])
-    second["spec"]["template"]["spec"]["containers"] = [main]
-    kubectl("apply", "-f", "-", stdin=text(second))
-    assert [c["name"] for c in kubectl.json("get", "deploy", "web")["spec"]["template"]["spec"]["containers"]] == ["main"]
-
-
-def test_diff_shows_without_changing(kubectl: Kubectl) -> None:
-    kubectl("apply", "-f", "-", stdin=text(config("c", a="1")))
-    assert kubectl.run("diff", "-f", "-", stdin=text(config("c", a="1"))).returncode == 0
-    result = kubectl.run("diff", "-f", "-", stdin=text(config("c", a="2")))
-    assert result.returncode == 1 and "+  a: \"2\"" in result.stdout
-    assert kubectl.json("get", "cm", "c")["data"] == {"a": "1"}
-
-
-def test_dry_run_on_the_server_changes_nothing(kubectl: Kubectl) -> None:
-    assert "created (server dry run)" in kubectl("apply", "--dry-run=server", "-f", "-", stdin=text(config("c", a="1")))
-    assert "configmap/c" not in kubectl("get", "cm", "-o", "name").split()
-    kubectl("create", "-f", "-", stdin=text(config("c", a="1")))
-    kubectl("label", "cm", "c", "x=y", "--dry-run=server")
-    kubectl("delete", "cm", "c", "--dry-run=server")
-    assert "labels" not in kubectl.json("get", "cm", "c")["metadata"]
-
-
-def test_patch_in_three_ways(kubectl: Kubectl) -> None:
-    kubectl("create", "-f", "-", stdin=text(deployment("web")))
-    strategic = {"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "busybox:1.34"}]}}}}
-    kubectl("patch", "deploy", "web", "-p", json.dumps(strategic))
-    images = "jsonpath={.spec.template.spec.containers[*].image}"
-    assert kubectl("get", "deploy", "web", "-o", images) == "busybox:1.36 busybox:1.34"
-    kubectl("patch", "deploy", "web", "--type=merge", "-p", '{"spec":{"replicas":4,"paused":true}}')
-    kubectl("patch", "deploy", "web", "--type=json", "-p", '[{"op":"remove","path":"/spec/paused"},{"op":"test","path":"/spec/replicas","value":4}]')
-    spec = kubectl.json("get", "deploy", "web")["spec"]
-    assert spec["replicas"] == 4 and not spec.get("paused")
-    kubectl.fails("patch", "deploy", "web", "--type=json", "-p", '[{"op":"remove","path":"/spec/nowhere"}]')
-    kubectl("patch", "deploy", "web", "--subresource=status", "--type=merge", "-p", '{"status":{"observedGeneration":1}}')
-
-
-def test_scale_set_label_annotate(kubectl: Kubectl) -> None:
-    kubectl("create", "-f", "-", stdin=text(deployment("web")))
-    assert kubectl("scale", "deploy/web", "--replicas=5", "--current-replicas=1") == "deployment.apps/web scaled\n"
-    kubectl("set", "image", "deploy/web", "main=busybox:9")
-    kubectl("set", "env", "deploy/web", "-c", "side", "B=2")
-    kubectl("set", "resources", "deploy/web", "-c", "main", "--limits=cpu=100m")
-    stands = kubectl.json("get", "deploy", "web")["spec"]
-    main, side = stands["template"]["spec"]["containers"]
-    assert (stands["replicas"], main["image"], main["resources"]["limits"]) == (5, "busybox:9", {"cpu": "100m"})
-    assert {"name": "B", "value": "2"} in side["env"]
-    kubectl("label", "deploy", "web", "x=1")
-    assert "already has a value" in kubectl.fails("label", "deploy", "web", "x=2")
-    kubectl("label", "deploy", "web", "x=2", "--overwrite")
-    kubectl("annotate", "deploy", "web", "note=read me")
-    kubectl("label", "deploy", "web", "x-")
-    metadata = kubectl.json("get", "deploy", "web")["metadata"]
-    assert "x" not in metadata.get("labels", {}) and metadata["annotations"]["note"] == "read me"
-    kubectl("rollout", "pause", "deploy/web")
-    kubectl("rollout", "resume", "deploy/web")
-    kubectl("rollout", "restart", "deploy/web")
-    assert "web" in kubectl("rollout", "history", "deploy/web")
-
-
-def test_nodes_are_tainted_and_cordoned(kubectl: Kubectl, version: str) -> None:
-    name = f"n{version.replace('.', '-')}"
-    kubectl("create", "--raw", "/api/v1/nodes", "-f", "-", stdin=text(node(name)))
-    kubectl("taint", "node", name, "dedicated=batch:NoSchedule")
-    kubectl("cordon", name)
-    stands = kubectl.json("get", "node", name)["spec"]
-    assert stands["unschedulable"] and any(t["key"] == "dedicated" for t in stands["taints"])
-    assert "SchedulingDisabled" in kubectl("get", "nodes")
-    described = kubectl("describe", "node", name)
-    assert "dedicated=batch:NoSchedule" in described and "Unschedulable:" in described
-    kubectl("uncordon", name)
-    kubectl("taint", "node", name, "dedicated-")
-    assert not kubectl.json("get", "node", name)["spec"].get("unschedulable")
-    kubectl("drain", name, "--ignore-daemonsets")
-    kubectl("delete", "node", name)
-
-
-def test_drain_evicts(kubectl: Kubectl, version: str) -> None:
-    name = f"emptied-{version.replace('.', '-')}"
-    kubectl("create", "-f", "-", stdin=text(node(name)))
-    placed = pod("a")
-    placed["spec"]["nodeName"] = name
-    kubectl("create", "-f", "-", stdin=text(placed))
-    kubectl("wait", "--for=jsonpath={.spec.nodeName}=" + name, "pod/a", "--timeout=10s")
-    with kubectl.watching("drain", name, "--force", "--timeout=20s", "-v=6") as drain:
-        kubectl("wait", "--for=jsonpath={.metadata.deletionGracePeriodSeconds}=30", "pod/a", "--timeout=10s")
-        kubectl("delete", "pod", "a", "--force", "--grace-period=0")  # no agent is there to end it
-        out, err = drain.communicate(timeout=20)
-    assert drain.returncode == 0 and f"node/{name} drained" in out, err
-    assert "/pods/a/eviction" in err
-    kubectl("delete", "node", name)
 
 
 def test_events_and_waiting(kubectl: Kubectl) -> None:
@@ -441,16 +226,6 @@ def test_a_deleted_namespace_takes_its_objects_along(kubectl: Kubectl) -> None:
     kubectl("delete", "namespace", other, "--timeout=20s")
     assert "NotFound" in kubectl.fails("get", "namespace", other)
     assert "Forbidden" in kubectl.fails("delete", "namespace", "kube-system")
-
-
-def test_a_deployment_owns_its_replicas(kubectl: Kubectl) -> None:
-    kubectl("create", "-f", "-", stdin=text(deployment("web", 2)))
-    deadline = time.monotonic() + 10
-    while len(kubectl("get", "pods", "-o", "name").split()) != 2:
-        assert time.monotonic() < deadline, kubectl("get", "all")
-    assert len(kubectl("get", "rs", "-o", "name").split()) == 1
-    kubectl("delete", "deployment", "web", "--cascade=foreground", "--timeout=20s")
-    assert kubectl("get", "rs,pods", "-o", "name").split() == []
 
 
 # The daemon.

@@ -27,6 +27,8 @@ from tests.e2e.conftest import Kubectl
 
 pytest.importorskip("kopf")
 
+pytestmark = pytest.mark.compat("kopf")
+
 OPERATOR = Path(__file__).with_name("gadget_operator.py")
 SPACE, ACCOUNT = "operated", "gadget-operator"
 DEADLINE_S = 30.0

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import compat
 from tests.e2e.kmaster import Kmaster, running
 from tests.e2e.test_definitions import definition, instance
 from tests.e2e.test_kubectl import config as config_map
@@ -21,13 +22,16 @@ from tests.e2e.test_kubectl import deployment, namespace
 kubernetes = pytest.importorskip("kubernetes")
 lightkube = pytest.importorskip("lightkube")
 
+pytestmark = pytest.mark.compat("Python kubernetes", "lightkube")
+
 WAIT_S = 20
 SPACE = "clients"
 
 
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kmaster]:
-    with running(tmp_path_factory.mktemp("clients")) as started:
+    with compat.logged(), running(tmp_path_factory.mktemp("clients")) as started:
+        compat.RECORD.follow(started.log)
         yield started
         assert started.stop() == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -399,3 +400,24 @@ def test_credentials_for_people_are_made_where_they_are_wired() -> None:
         assert (await here.client.call("user-create", name="bob", groups=["dev"]))["kubeconfig"] == "bob dev"
 
     serve(use)
+
+
+def test_calls_are_told_of_when_one_asks(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "master.native.objects")
+
+    async def use(here: Native) -> None:
+        objects = Objects(here.client)
+        await objects.create("cm", "default", MAP)
+        await objects.apply("configmaps", "c", "default", MAP)
+        with pytest.raises(NotFound):
+            await objects.get("deploy", "absent", "default")
+        await first(1, objects.watch("configmaps", "default", after=0))
+
+    serve(use)
+    said = [record.getMessage() for record in caplog.records if record.name == "master.native.objects"]
+    assert [line for line in said if "verb=list" not in line] == [
+        "request verb=create resource=configmaps named=False media=- code=201 agent=kctl",
+        "request verb=patch resource=configmaps named=True media=application/apply-patch+yaml code=200 agent=kctl",
+        "request verb=get resource=deployments.apps named=True media=- code=404 agent=kctl",
+        "request verb=watch resource=configmaps named=False media=- code=200 agent=kctl",
+    ]
