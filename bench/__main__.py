@@ -17,13 +17,13 @@ import aiohttp
 import click
 import grpc
 
-from bench import fleet, footprint, pod_start, schedule, writes
+from bench import api, fleet, footprint, pod_start, schedule, writes
 from bench.report import Failure, Figure, Run, Skip, document, machine, table
 from common.errors import SteersmanError
 from lab.open import PROJECT
 
 Measure = Callable[[], Iterable[Figure | Skip]]
-BENCHMARKS: dict[str, Measure] = {module.NAME: module.measure for module in (writes, footprint, schedule, fleet, pod_start)}
+BENCHMARKS: dict[str, Measure] = {module.NAME: module.measure for module in (writes, api, footprint, schedule, fleet, pod_start)}
 RESULT = PROJECT / "build" / "bench.json"
 FAULTS = (SteersmanError, RuntimeError, OSError, aiohttp.ClientError, grpc.RpcError, subprocess.SubprocessError)
 """What may befall a benchmark: a lab that does not come up, a refusal, a timeout, a peer that ends. All else is a bug of its own."""

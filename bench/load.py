@@ -69,6 +69,31 @@ class Client:
             if answer.status != 201:
                 raise RuntimeError(f"POST {path}: {answer.status}: {text[:300]}")
 
+    async def get(self, path: str, *, accept: str = "application/json", packed: bool = False) -> int:
+        """The size of the answer. packed: sent with gzip."""
+        headers = {"Accept": accept, "Accept-Encoding": "gzip" if packed else "identity"}
+        async with self._session.get(self._server + path, headers=headers) as answer:
+            body = await answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"GET {path}: {answer.status}: {body[:300].decode(errors='replace')}")
+            return len(body)
+
+    async def post(self, path: str, body: bytes) -> None:
+        """Bytes as they are, whatever is answered but an error."""
+        async with self._session.post(self._server + path, data=body, headers={"Content-Type": "application/json"}) as answer:
+            text = await answer.text()
+            if answer.status not in (200, 201):
+                raise RuntimeError(f"POST {path}: {answer.status}: {text[:300]}")
+
+    @contextlib.asynccontextmanager
+    async def stream(self, path: str, *, accept: str = "application/json") -> AsyncIterator[aiohttp.StreamReader]:
+        """An answer that does not end by itself, once it has begun."""
+        never = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(self._server + path, headers={"Accept": accept}, timeout=never) as answer:
+            if answer.status != 200:
+                raise RuntimeError(f"GET {path}: {answer.status}: {(await answer.text())[:300]}")
+            yield answer.content
+
     async def delete(self, path: str) -> None:
         async with self._session.delete(self._server + path) as answer:
             text = await answer.text()
@@ -86,7 +111,8 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def clients(kubeconfig: Path, count: int) -> AsyncIterator[list[Client]]:
+async def clients(kubeconfig: Path, count: int, *, server: str = "") -> AsyncIterator[list[Client]]:
+    """server: another one than the kubeconfig's, with a certificate of the same CA."""
     config = yaml.safe_load(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
@@ -101,7 +127,7 @@ async def clients(kubeconfig: Path, count: int) -> AsyncIterator[list[Client]]:
             session = aiohttp.ClientSession(
                 connector=connector, timeout=aiohttp.ClientTimeout(total=REQUEST_S), read_bufsize=1 << 20
             )
-            made.append(Client(await stack.enter_async_context(session), cluster["server"]))
+            made.append(Client(await stack.enter_async_context(session), server or cluster["server"]))
         yield made
 
 

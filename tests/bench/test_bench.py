@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench import __main__, binding, etcd, fleet, footprint, load, pod_start, schedule, writes
+from bench import __main__, api, binding, etcd, fleet, footprint, load, pod_start, schedule, writes
 from bench.report import Budget, Failure, Figure, Run, Skip, document, table
 from lab.contract import LabFault, LabSettings
 
@@ -127,3 +127,14 @@ def test_pods_start_beside_raw_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert single.ratio > 0 and at_once.ratio > 0  # type: ignore[operator]
     assert more.value == pytest.approx(single.value - single.beside_value)
     assert at_once.beside == "raw CRI, 3 at once"
+
+
+def test_requests_are_measured_beside_a_bare_handler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STEERSMAN_LAB", str(tmp_path))
+    size = api.Size(pods=20, nodes=2, listed=10, gets=10, creates=10, lists=1, watchers=3, events=2)
+    found = [figure for figure in api.measure(size) if isinstance(figure, Figure)]
+    assert all(figure.value > 0 for figure in found)
+    assert [figure.name.partition(" of ")[0] for figure in found if figure.ratio] == [
+        "get a pod", "create a pod, durably", "list", "an event to each", "an event as a Table to each",
+    ]  # fmt: skip
+    assert not list(tmp_path.iterdir()), "the lab, kmaster and the floor are gone"
