@@ -99,7 +99,7 @@ async def _modelled(store: SqliteStore, door: ApiDoor) -> tuple[_Model, _Model]:
     assert node_record is not None and pod_record is not None
     for record in (node_record, pod_record):
         await store.delete(record.key, BY_BENCH, expected=record.revision)
-    return _Model(node_record.value, "node-of-the-model", "-"), _Model(pod_record.value, "pod-of-the-model", '"default"')
+    return _Model(node_record.value, "node-of-the-model", "-"), _Model(pod_record.value, "pod-of-the-model", '"namespace":"default"')
 
 
 async def fill(path: Path, *, pods: int, nodes: int, each: int) -> float:
@@ -121,7 +121,7 @@ async def fill(path: Path, *, pods: int, nodes: int, each: int) -> float:
 
         async def make_pod(_: int, number: int) -> None:
             place, name = namespace(number // each), f"web-{number:06}"
-            value = model.copy(rng, name, place=f'"{place}"', node=f"node-{number % nodes}")
+            value = model.copy(rng, name, place=f'"namespace":"{place}"', node=f"node-{number % nodes}")
             sizes.append(len(value))
             await store.create(f"pods/{place}/{name}", value, BY_BENCH)
 

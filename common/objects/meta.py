@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 
-class View(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class View(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
     """The root of all views: frozen, camel-case names, unknown fields ignored."""
 
 

@@ -10,7 +10,7 @@ every write, by path and condition type, that this role may write what it change
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from common.objects.meta import View
 from master.api.access.rules import Access
 from master.store.contract import Cause
+from master.store.packing import unpack
 
 if TYPE_CHECKING:
     from master.api.access.tokens import TokenAuthority
@@ -81,7 +82,7 @@ class Actor(msgspec.Struct, frozen=True):
     extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-class Ref(msgspec.Struct, frozen=True, order=True):
+class Ref(msgspec.Struct, frozen=True, order=True, gc=False):
     """One object: resource is the registry's key, `pods` or `deployments.apps`; namespace is empty for cluster scope."""
 
     resource: str
@@ -93,24 +94,29 @@ class Ref(msgspec.Struct, frozen=True, order=True):
         return f"{self.resource}/{self.namespace}/{self.name}"
 
 
-class Stored(msgspec.Struct, frozen=True):
-    """One object as read: its bytes carry no resourceVersion; `json()` splices it in without decoding.
-    revision 0: not stored at all (a dry run of a create), so without a resourceVersion.
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """One object as read, its bytes packed as the store keeps them or plain. They carry no resourceVersion; `json()` splices it
+    in without decoding. revision 0: not stored at all (a dry run of a create), so without a resourceVersion.
 
     Stored documents are encoded with `metadata` as their first key, which is what makes the splice possible.
     """
 
-    value: bytes
+    packed: bytes
     revision: int
+
+    @property
+    def value(self) -> bytes:
+        """As stored, unpacked at each call."""
+        return unpack(self.packed)
 
     def json(self) -> bytes:
         """The document as a client sees it."""
-        head = b'{"metadata":{'
-        if not self.value.startswith(head):
+        head, value = b'{"metadata":{', self.value
+        if not value.startswith(head):
             raise ValueError("a stored document must start with its metadata")
         if not self.revision:
-            return self.value
-        rest = self.value[len(head) :]
+            return value
+        rest = value[len(head) :]
         comma = b"" if rest.startswith(b"}") else b","
         return b'{"metadata":{"resourceVersion":"%d"%s%s' % (self.revision, comma, rest)
 
@@ -135,7 +141,7 @@ class EventType(enum.Enum):
     BOOKMARK = "BOOKMARK"
 
 
-class WatchEvent(msgspec.Struct, frozen=True):
+class WatchEvent(msgspec.Struct, frozen=True, gc=False):
     """stored is None for a BOOKMARK; for DELETED it is the last state with the revision of the deletion.
     initial_end marks the bookmark annotated `k8s.io/initial-events-end`."""
 
@@ -241,7 +247,7 @@ ObjectChange = CreateObject | PatchObject | DeleteObject | EmitEvent
 
 
 class Views(Protocol):
-    """Typed, shared, lazily decoded: one decode per (key, revision), whoever asks. Plain calls, from memory."""
+    """Typed, shared, lazily decoded: one decode per (key, revision) while it is in use, whoever asks. Plain calls, from memory."""
 
     def get(self, view: type[V], ref: Ref) -> V | None: ...
 
@@ -250,6 +256,15 @@ class Views(Protocol):
 
     def count(self, resource: str) -> int:
         """How many there are, without reading them."""
+
+    def each(self, view: type[V], resource: str, namespace: str = "") -> Iterator[V]:
+        """As `list`, of the moment of the first step, but one after another: for who looks at all and keeps none."""
+
+    def stored(self, ref: Ref) -> Stored | None:
+        """What stands there now, undecoded: what to keep of an object whose state may be asked for later."""
+
+    def of(self, view: type[V], ref: Ref, stored: Stored) -> V:
+        """A state of an object that was read before."""
 
     @property
     def revision(self) -> int: ...

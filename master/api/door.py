@@ -143,7 +143,7 @@ class ApiDoor:
         record = self._store.get(versions.home(resource, ref).key)
         if record is None:
             raise faults.not_found(resource, ref.name)
-        return versions.served_at_once(resource, Stored(record.value, record.revision))
+        return versions.served_at_once(resource, Stored(record.packed, record.revision))
 
     async def get_at(self, actor: Actor, ref: Ref, revision: int | None = None, *, subresource: str = "") -> Stored:
         """Raises Expired when history does not reach back so far, BadRequest for a revision of the future."""
@@ -158,7 +158,7 @@ class ApiDoor:
             raise Expired(TOO_OLD) from None
         if record is None:
             raise faults.not_found(resource, ref.name)
-        return await versions.served(resource, Stored(record.value, record.revision))
+        return await versions.served(resource, Stored(record.packed, record.revision))
 
     async def list(
         self, actor: Actor, resource: str, namespace: str = "", *, selection: Selection = Selection(), limit: int = 0,
@@ -172,7 +172,7 @@ class ApiDoor:
         if self._leases is None or resource != leases.RESOURCE or namespace not in ("", leases.NAMESPACE) or page.continue_:
             return page
         chosen = Filter(known, selection)
-        kept = [stored for key, stored in self._leases.list() if chosen.matches(key, stored.value)]
+        kept = [stored for key, stored in self._leases.list() if chosen.matches(key, stored.packed)]
         return Page([*page.items, *kept], page.revision)
 
     def watch(

@@ -81,7 +81,7 @@ class Recorder:
             self._series.pop(identity, None)
             return await self._begin(actor, event, identity)
         series.revision = record.revision
-        return Stored(record.value, record.revision)
+        return Stored(record.packed, record.revision)
 
     async def _begin(self, actor: Actor, event: EmitEvent, identity: _Identity) -> Stored | None:
         namespace = event.regarding.namespace or "default"
@@ -100,7 +100,7 @@ class Recorder:
             self._series.pop(identity, None)
             return None
         series.revision = record.revision
-        return Stored(record.value, record.revision)
+        return Stored(record.packed, record.revision)
 
     def _open(self, namespace: str) -> bool:
         found = self._views.get(cluster.Namespace, Ref("namespaces", namespace))

@@ -125,12 +125,12 @@ class Reader:
                 records = self._store.list(prefix, start=start, limit=wanted)
             else:
                 records = await self._store.list_at(prefix, at, start=start, limit=wanted)
-            found += records if chosen.everything else [r for r in records if chosen.matches(r.key, r.value)]
+            found += records if chosen.everything else [r for r in records if chosen.matches(r.key, r.packed)]
             ended = not wanted or len(records) < wanted
             if ended or len(found) > limit:
                 break
             start = records[-1].key
-        items = [Stored(record.value, record.revision) for record in (found[:limit] if limit else found)]
+        items = [Stored(record.packed, record.revision) for record in (found[:limit] if limit else found)]
         if not limit or len(found) <= limit:
             return Page(items, revision)
         last = found[limit - 1].key
@@ -139,7 +139,7 @@ class Reader:
 
     def keys(self, resource: Resource, namespace: str, chosen: Filter) -> list[str]:
         """Of everything that stands there now and is chosen."""
-        return [r.key for r in self._store.list(prefix_of(resource, namespace)) if chosen.matches(r.key, r.value)]
+        return [r.key for r in self._store.list(prefix_of(resource, namespace)) if chosen.matches(r.key, r.packed)]
 
     # ----------------------------------------------------------------- watch
 
@@ -154,7 +154,7 @@ class Reader:
         first: list[Record] | None = None
         if not after or initial:
             after = self._store.revision
-            first = [r for r in self._store.list(prefix) if chosen.matches(r.key, r.value)]
+            first = [r for r in self._store.list(prefix) if chosen.matches(r.key, r.packed)]
         cursor = self._store.watch(prefix, after=after)
         ends = None if timeout_s is None else self._clock.monotonic() + timeout_s
         end_mark = WatchEvent(EventType.BOOKMARK, after, initial_end=True) if initial else None
@@ -167,7 +167,7 @@ class Reader:
         try:
             for begin in range(0, len(first or ()), CHUNK):
                 yield [
-                    WatchEvent(EventType.ADDED, r.revision, Stored(r.value, r.revision), r.key)
+                    WatchEvent(EventType.ADDED, r.revision, Stored(r.packed, r.revision), r.key)
                     for r in (first or ())[begin : begin + CHUNK]
                 ]
             first = None
@@ -202,7 +202,7 @@ class Reader:
 
 def event_of(change: Change, chosen: Filter) -> WatchEvent | None:
     """How a change looks through a selector; None when it is not seen at all."""
-    key, revision, value, previous = change.key, change.revision, change.value, change.previous
+    key, revision, value, previous = change.key, change.revision, change.packed, change.packed_previous
     is_in = value is not None and chosen.matches(key, value)
     was_in = previous is not None and chosen.matches(key, previous)
     if is_in and value is not None:

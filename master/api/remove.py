@@ -30,12 +30,13 @@ class Remover:
             record = self._store.get(ref.key)
             if record is None:
                 raise faults.not_found(resource, ref.name)
-            old = documents.decode(record.value)
+            standing = record.value
+            old = documents.decode(standing)
             _check_preconditions(resource, old, record, options=options)
             decision = deletion.decide(resource.key, old, options, now=self._clock.now())
             if not decision.removed and decision.document is None:
-                return Stored(record.value, record.revision), False
-            value = record.value if decision.document is None else documents.encode(decision.document)
+                return Stored(record.packed, record.revision), False
+            value = standing if decision.document is None else documents.encode(decision.document)
             if options.dry_run:
                 return Stored(value, record.revision), decision.removed
             try:
@@ -45,7 +46,7 @@ class Remover:
                 written = await self._store.update(
                     record.key, value, cause, expected=record.revision, expires=record.expires
                 )
-                return Stored(written.value, written.revision), False
+                return Stored(value, written.revision), False
             except StoreNotFound:
                 raise faults.not_found(resource, ref.name) from None
             except Conflict:

@@ -15,6 +15,7 @@ from common.objects import selectors
 from master.api import documents
 from master.api.contract import Selection
 from master.api.registry import Resource
+from master.store.packing import unpack
 
 IN_THE_KEY = frozenset({"metadata.name", "metadata.namespace"})
 
@@ -37,7 +38,7 @@ def known_fields(resource: Resource) -> frozenset[str]:
 
 
 class Filter:
-    """`matches(key, value)`. Raises BadRequest when made of a selector that cannot be read or asks for unknown fields."""
+    """`matches(key, packed)`. Raises BadRequest when made of a selector that cannot be read or asks for unknown fields."""
 
     def __init__(self, resource: Resource, selection: Selection) -> None:
         self._resource = resource
@@ -54,9 +55,11 @@ class Filter:
         """The one name that can match, if the selector says so."""
         return self._fields.exact("metadata.name")
 
-    def matches(self, key: str, value: bytes) -> bool:
+    def matches(self, key: str, packed: bytes) -> bool:
+        """packed: as the store keeps it; unpacked only if the question needs it."""
         if self.everything:
             return True
+        value = unpack(packed) if self._needs_document or not self._labels.empty else b""
         if not self._labels.empty and not self._labels.matches(_labelled.decode(value).metadata.labels):
             return False
         if self._fields.empty:

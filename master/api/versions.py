@@ -62,9 +62,10 @@ def _at_once(resource: Resource, stored: Stored) -> Stored | None:
         return stored
     if resource.conversion is None:
         return Stored(documents.encode(to_served(resource, documents.decode(stored.value))), stored.revision)
-    if _versioned.decode(stored.value).api_version == resource.api_version:
+    value = stored.value
+    if _versioned.decode(value).api_version == resource.api_version:
         return stored
-    document = resource.conversion.at_once(documents.decode(stored.value), resource.api_version)
+    document = resource.conversion.at_once(documents.decode(value), resource.api_version)
     return None if document is None else Stored(documents.encode(document), stored.revision)
 
 

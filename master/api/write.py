@@ -108,7 +108,7 @@ class Writer:
                 if last:
                     raise faults.conflict(target.resource, meta["name"], "its namespace keeps changing; try again") from None
                 continue
-            return _shown(target, new, record.value, record.revision)
+            return _shown(target, new, value, record.revision)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _exists(self, resource: Resource, name: str, standing: Record | None) -> AlreadyExists:
@@ -156,7 +156,8 @@ class Writer:
             record = self._store.get(key)
             if record is None:
                 raise faults.not_found(resource, ref.name)
-            old = await versions.opened(resource, documents.decode(record.value))
+            standing = record.value
+            old = await versions.opened(resource, documents.decode(standing))
             target.elsewhere.clear()
             new = self._changed(target, old, record.revision, propose=propose, quiet=attempt > 0)
             if found := await tracking.elsewhere(resource, old, new):
@@ -164,7 +165,7 @@ class Writer:
                 new = self._changed(target, old, record.revision, propose=propose, quiet=True)
             value = self._encoded(target, await versions.closed(resource, new))
             goes = deletion.complete(resource.key, new)
-            if target.options.dry_run or (value == record.value and not goes):
+            if target.options.dry_run or (value == standing and not goes):
                 return _shown(target, new, value, record.revision)
             try:
                 return _shown(target, new, value, await self._commit(target, record, value, goes=goes))

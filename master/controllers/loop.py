@@ -27,7 +27,7 @@ from common.clock import Clock
 from common.errors import AlreadyExists, Conflict, Expired, NotFound, NotNow, SteersmanError
 from common.objects import meta
 from master.api.contract import (
-    Actor, CreateObject, DeleteObject, Door, EmitEvent, EventType, ObjectChange, PatchObject, Ref, Role, WatchEvent,
+    Actor, CreateObject, DeleteObject, Door, EmitEvent, EventType, ObjectChange, PatchObject, Ref, Role, Stored, WatchEvent,
 )  # fmt: skip
 from master.api.metrics import COUNTER, GAUGE, Family
 from master.controllers.controller import Controller, Seen
@@ -60,7 +60,7 @@ class Loop:
         self._clock = clock
         self._running = [_Running(controller) for controller in controllers]
         self._view = ReadView(door.views, door.catalog)
-        self._seen: dict[Ref, meta.View] = {}
+        self._seen: dict[Ref, Stored] = {}
         resources = dict.fromkeys(resource for running in self._running for resource in running.controller.wakes)
         self._listening = {
             resource: [r for r in self._running if resource in r.controller.wakes] for resource in resources
@@ -148,9 +148,7 @@ class Loop:
         ref = Ref(resource, name, namespace)
         if event.type is EventType.DELETED and ref not in self._seen and event.stored is not None:
             # It came and went between two looks: those who wait for its end must still hear of it.
-            served = self._view.catalog.by_key(resource)
-            if served is not None:
-                self._seen[ref] = msgspec.json.decode(event.stored.json(), type=served.view)
+            self._seen[ref] = event.stored
         self._look(ref)
 
     def _listed(self, resource: str) -> None:
@@ -168,16 +166,16 @@ class Loop:
         Subtle: the present object is read, not the event's, so several events may show the same state; an object that was
         deleted and made anew between two looks shows as changed, with another uid.
         """
-        new = self._view.current(ref)
-        old = self._seen.get(ref)
+        then, now = self._seen.get(ref), self._view.stored(ref)
+        old = None if then is None else self._view.of(ref, then)
         self._view.note(ref)
-        if new is None:
+        if now is None:
             self._seen.pop(ref, None)
         else:
-            self._seen[ref] = new
-        if old is None and new is None:
+            self._seen[ref] = now
+        if then is None and now is None:
             return
-        seen = Seen(ref, old, new)
+        seen = Seen(ref, old, self._view.current(ref))
         for running in self._listening.get(ref.resource, self._custom):
             wake = running.controller.wakes.get(ref.resource, running.controller.custom)
             assert wake is not None, "it listens"

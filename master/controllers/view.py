@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from common.objects import meta, node, pod
 from master.api.catalog import Catalog
-from master.api.contract import Ref, Views
+from master.api.contract import Ref, Stored, Views
 
 V = TypeVar("V", bound=meta.View)
 Bucket = tuple[str, ...]
@@ -45,6 +45,15 @@ class ReadView:
         """The object in its resource's own view, whatever it is."""
         resource = self.catalog.by_key(ref.resource)
         return None if resource is None else self._views.get(resource.view, ref)
+
+    def stored(self, ref: Ref) -> Stored | None:
+        """What stands at `ref` now, as it is kept in memory."""
+        return None if self.catalog.by_key(ref.resource) is None else self._views.stored(ref)
+
+    def of(self, ref: Ref, stored: Stored) -> meta.View:
+        """A state of the object, in its resource's own view; in the least one when the resource is gone."""
+        resource = self.catalog.by_key(ref.resource)
+        return self._views.of(meta.Object if resource is None else resource.view, ref, stored)
 
     def owned(self, kind: type[V], resource: str, uid: str) -> list[V]:
         """Objects of a resource that name `uid` among their owners."""

@@ -82,7 +82,8 @@ _assigned = msgspec.json.Decoder(NamingPod)
 
 
 def held_pod(stored: Stored) -> HeldPod:
-    pod, parts = _assigned.decode(stored.value), _parts.decode(stored.value)
+    value = stored.value
+    pod, parts = _assigned.decode(value), _parts.decode(value)
     acted_on = [part for key, raw in parts.metadata.items() if key != "managedFields" for part in (key.encode(), bytes(raw))]
     gates = _gates(stored) if pod.spec.readiness_gates else b""
     digest = hashlib.blake2b(b"\0".join((*acted_on, bytes(parts.spec), gates)), digest_size=16).digest()

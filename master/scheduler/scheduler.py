@@ -65,6 +65,10 @@ def _age(item: pods.Pod) -> tuple[str, int]:
     return item.metadata.creation_timestamp, int(item.metadata.resource_version)
 
 
+def _key(item: pods.Pod) -> str:
+    return Ref("pods", item.metadata.name, item.metadata.namespace).key
+
+
 class Scheduler:
     def __init__(self, door: Door, clock: Clock, rng: Rng, settings: Settings = Settings()) -> None:
         self._door = door
@@ -124,8 +128,14 @@ class Scheduler:
         self._snapshot, self._queue = Snapshot(), PendingQueue()
         for node in views.list(nodes.Node, "nodes"):
             self._snapshot.set_node(node)
-        for item in sorted(views.list(pods.Pod, "pods"), key=_age):
-            self._take_over(f"pods/{item.metadata.namespace}/{item.metadata.name}", item)
+        waiting: list[pods.Pod] = []
+        for item in views.each(pods.Pod, "pods"):
+            if item.spec.node_name:
+                self._take_over(_key(item), item)
+            else:
+                waiting.append(item)
+        for item in sorted(waiting, key=_age):
+            self._take_over(_key(item), item)
         for placement in self._binding.values():
             if not self._snapshot.standing(placement.ask.key):
                 self._snapshot.assume(placement.ask, placement.node)

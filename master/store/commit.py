@@ -33,10 +33,10 @@ Look = Callable[[str], Record | None]
 
 @dataclass(slots=True, eq=False)
 class Write:
-    """One write as asked for. expected: None creates. value: None deletes. done: None when nobody waits."""
+    """One write as asked for. expected: None creates. packed: None deletes. done: None when nobody waits."""
 
     key: str
-    value: bytes | None
+    packed: bytes | None
     cause: Cause
     expected: int | None = None
     expires: float | None = None
@@ -94,10 +94,10 @@ def number(writes: Sequence[Write], state: State, now: float) -> list[Row | Stee
         revision += 1
         current = look(write.key)
         created = revision if current is None else current.created
-        previous = None if current is None else current.value
-        change = Change(write.key, revision, write.value, previous, write.cause, now, created)
-        row = Row(change, 0 if current is None else current.revision, write.expires if write.value is not None else None)
-        ahead[write.key] = None if write.value is None else record_of(row)
+        previous = None if current is None else current.packed
+        change = Change(write.key, revision, write.packed, previous, write.cause, now, created)
+        row = Row(change, 0 if current is None else current.revision, write.expires if write.packed is not None else None)
+        ahead[write.key] = None if write.packed is None else record_of(row)
         verdicts.append(row)
     return verdicts
 
@@ -202,7 +202,7 @@ class Committer:
                 break
             self._queue.popleft()
             group.append(item)
-            size += len(item.value or b"")
+            size += len(item.packed or b"")
         return group
 
     async def _alone(self, barrier: Barrier) -> None:

@@ -2,7 +2,7 @@
 
 Keys are text, `RESOURCE/NAMESPACE/NAME`, with RESOURCE as `pods` or `deployments.apps` and an empty NAMESPACE for
 cluster-scoped objects (`nodes//n1`). Values are encoded JSON documents without `metadata.resourceVersion`: the
-revision of the record is the resource version. The store never looks into values.
+revision of the record is the resource version. The store never looks into values; it may keep them packed (`packing`).
 
 One write changes one object and makes one revision; revisions rise by one from 1, over all kinds. So a client that
 resumes after revision r misses nothing, and a revision alone names an object and its cause.
@@ -24,8 +24,10 @@ from typing import Protocol
 
 import msgspec
 
+from master.store.packing import unpack
 
-class Cause(msgspec.Struct, frozen=True):
+
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """Why a write was made; stored with it.
 
     actor: who ("system:kube-scheduler", "kubernetes-admin"). rule: the rule that fired, one CamelCase word
@@ -39,34 +41,49 @@ class Cause(msgspec.Struct, frozen=True):
     revision: int | None = None
 
 
-class Record(msgspec.Struct, frozen=True):
-    """One object as stored. created: revision of its creation; revision: of its last write; time: of that write,
-    wall-clock seconds. expires: wall-clock seconds after which the store deletes it by itself, or None."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One object as stored. packed: its value, as `packing` keeps it. created: revision of its creation; revision: of its
+    last write; time: of that write, wall-clock seconds. expires: wall-clock seconds after which the store deletes it by
+    itself, or None."""
 
     key: str
-    value: bytes
+    packed: bytes
     revision: int
     created: int
     time: float
     expires: float | None = None
 
+    @property
+    def value(self) -> bytes:
+        """Unpacked at each call."""
+        return unpack(self.packed)
 
-class Change(msgspec.Struct, frozen=True):
-    """One write. value is None for a deletion; previous is None for a creation (and never None for a deletion).
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """One write. value is None for a deletion; previous is None for a creation (and never None for a deletion). Both are
+    unpacked at each call.
     In `history` and `change` it is also None when compaction has dropped that version (then created < revision); the write that
     made a key's present version, and so its cause, is kept however old it is.
     `previous` is the value before this write, so that a watch with a selector can tell entering from leaving."""
 
     key: str
     revision: int
-    value: bytes | None
-    previous: bytes | None
+    packed: bytes | None
+    packed_previous: bytes | None
     cause: Cause
     time: float
     created: int
 
+    @property
+    def value(self) -> bytes | None:
+        return None if self.packed is None else unpack(self.packed)
 
-class Guard(msgspec.Struct, frozen=True):
+    @property
+    def previous(self) -> bytes | None:
+        return None if self.packed_previous is None else unpack(self.packed_previous)
+
+
+class Guard(msgspec.Struct, frozen=True, gc=False):
     """Another key that must stand at `revision` for a write to happen; revision 0 means that it must not exist."""
 
     key: str

@@ -3,7 +3,7 @@
 One table holds everything: `log`, append-only, whose row id is the revision. The present is the newest row of each key, if
 that is not a deletion. `meta` holds what compaction must remember.
 
-    log   revision  time  created  previous  expires  actor rule why reaction  key  value (NULL: deleted)
+    log   revision  time  created  previous  expires  actor rule why reaction  key  value (packed; NULL: deleted)
     meta  compacted: revisions up to it may be dropped   swept: up to it that has been done   compacted_time
 
 Columns that are scanned stand before the large ones, so that a scan does not read values. `previous` is the revision that a row
@@ -27,8 +27,9 @@ from master.store.journal import Loaded, Row
 from master.store.state import LAST
 
 APPLICATION_ID = 0x53544D4E
-FORMAT = 1
-MIGRATIONS: dict[int, Callable[[apsw.Connection], None]] = {}
+FORMAT = 2
+"""1: values as they are. 2: values may be packed; the tables are the same."""
+MIGRATIONS: dict[int, Callable[[apsw.Connection], None]] = {1: lambda connection: None}
 """From a format to the next one."""
 
 SCHEMA = """
@@ -128,7 +129,7 @@ def _columns(row: Row) -> tuple[object, ...]:
     change, cause = row.change, row.change.cause
     return (
         change.revision, change.time, change.created, row.prior, row.expires, cause.actor, cause.rule, cause.why,
-        cause.revision, change.key, change.value,
+        cause.revision, change.key, change.packed,
     )  # fmt: skip
 
 
@@ -201,7 +202,7 @@ def load(connection: apsw.Connection, recent: int) -> Loaded:
 
 def _recent(connection: apsw.Connection, floor: int, records: Iterable[Record]) -> list[Change]:
     """Changes after `floor`. Equal values are one object in memory: a change's, its successor's previous, the record's."""
-    values = {record.revision: record.value for record in records}
+    values = {record.revision: record.packed for record in records}
     before = "SELECT revision, value FROM log WHERE revision <= ? AND revision IN (SELECT previous FROM log WHERE revision > ?)"
     values.update((number, values.get(number, value)) for number, value in connection.execute(before, (floor, floor)))
     changes = []

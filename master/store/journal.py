@@ -19,7 +19,7 @@ import msgspec
 from master.store.contract import Change, Record
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One write as kept. prior: the revision of the version that it replaced or deleted, 0 for a creation."""
 
     change: Change

@@ -19,6 +19,7 @@ from common.clock import Clock
 from common.errors import BadRequest, Expired, Unavailable
 from master.store.commit import Barrier, Committer, Write
 from master.store.contract import Cause, Change, Guard, Record, Watch
+from master.store.packing import pack
 from master.store.journal import Journal, Row
 from master.store.retention import Expiry, Retention, keep_trimmed
 from master.store.state import LOG_BYTES, LOG_CHANGES, State, record_of, resource_of
@@ -64,13 +65,13 @@ class Present:
     async def create(
         self, key: str, value: bytes, cause: Cause, *, expires: float | None = None, guards: Sequence[Guard] = ()
     ) -> Record:
-        return record_of(await self._write(Write(key, value, cause, None, expires, guards)))
+        return record_of(await self._write(Write(key, pack(value), cause, None, expires, guards)))
 
     async def update(
         self, key: str, value: bytes, cause: Cause, *, expected: int, expires: float | None = None,
         guards: Sequence[Guard] = (),
     ) -> Record:  # fmt: skip
-        return record_of(await self._write(Write(key, value, cause, expected, expires, guards)))
+        return record_of(await self._write(Write(key, pack(value), cause, expected, expires, guards)))
 
     async def delete(self, key: str, cause: Cause, *, expected: int, guards: Sequence[Guard] = ()) -> Change:
         return (await self._write(Write(key, None, cause, expected, None, guards))).change

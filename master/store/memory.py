@@ -55,7 +55,7 @@ class MemoryJournal:
         """Without waiting, as the simulation needs it."""
         present: dict[str, Record | None] = {}
         for row in self._rows:
-            present[row.change.key] = None if row.change.value is None else record_of(row)
+            present[row.change.key] = None if row.change.packed is None else record_of(row)
         records = [record for record in present.values() if record is not None]
         recent = [row.change for row in self._rows if row.change.revision > self._compacted]
         return Loaded(records, recent, self._compacted, self._revision, self._compacted, self._time)
@@ -77,14 +77,14 @@ class MemoryJournal:
         for row in self._until(revision):
             if row.change.key == key:
                 found = row
-        return None if found is None or found.change.value is None else record_of(found)
+        return None if found is None or found.change.packed is None else record_of(found)
 
     async def records_at(self, prefix: str, revision: int, *, start: str, limit: int) -> list[Record]:
         present: dict[str, Row] = {}
         for row in self._until(revision):
             if row.change.key.startswith(prefix) and row.change.key > start:
                 present[row.change.key] = row
-        found = [record_of(present[key]) for key in sorted(present) if present[key].change.value is not None]
+        found = [record_of(present[key]) for key in sorted(present) if present[key].change.packed is not None]
         return found[:limit] if limit else found
 
     def _until(self, revision: int) -> list[Row]:
@@ -108,7 +108,7 @@ class MemoryJournal:
         """Their changes; a previous value whose own row was dropped is forgotten here too."""
         kept = {row.change.revision for row in self._rows}
         return [
-            row.change if not row.prior or row.prior in kept else msgspec.structs.replace(row.change, previous=None)
+            row.change if not row.prior or row.prior in kept else msgspec.structs.replace(row.change, packed_previous=None)
             for row in rows
         ]
 
@@ -121,7 +121,7 @@ class MemoryJournal:
             superseded = {row.prior for row in self._rows if row.change.revision <= bound}
             self._rows = [
                 row for row in self._rows
-                if row.change.revision not in superseded and (row.change.value is not None or row.change.revision > bound)
+                if row.change.revision not in superseded and (row.change.packed is not None or row.change.revision > bound)
             ]  # fmt: skip
             self._swept = bound
         return False

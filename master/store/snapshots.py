@@ -18,6 +18,8 @@ from common.errors import BadRequest, Unavailable
 from master.store import database
 
 STEP_PAGES = 512
+RESTORED = (1, 2)
+"""Formats whose tables are those of today."""
 
 
 class Copy:
@@ -78,8 +80,8 @@ def validate(path: str) -> None:
         snapshot = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
         try:
             database.check(snapshot, path)
-            if database.format_of(snapshot) != database.FORMAT:
-                raise BadRequest(f"{path} has format {database.format_of(snapshot)}; this kmaster restores {database.FORMAT}")
+            if database.format_of(snapshot) not in RESTORED:
+                raise BadRequest(f"{path} has format {database.format_of(snapshot)}; this kmaster restores {RESTORED[0]} to {RESTORED[-1]}")
             verdict = snapshot.execute("PRAGMA integrity_check(1)").get
             if verdict != "ok":
                 raise BadRequest(f"{path} is damaged: {verdict}")

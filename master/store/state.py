@@ -204,7 +204,7 @@ class State:
             change = row.change
             resource = resource_of(change.key)
             bucket = self._bucket(resource)
-            if change.value is None:
+            if change.packed is None:
                 del self._records[change.key]
                 del bucket.keys[bisect_left(bucket.keys, change.key)]
             else:
@@ -254,10 +254,10 @@ class State:
 
 def record_of(row: Row) -> Record:
     change = row.change
-    assert change.value is not None
-    return Record(change.key, change.value, change.revision, change.created, change.time, row.expires)
+    assert change.packed is not None
+    return Record(change.key, change.packed, change.revision, change.created, change.time, row.expires)
 
 
 def _size(change: Change) -> int:
     # `previous` is the value of an earlier change and mostly shared with it; a deletion holds the last one alive.
-    return len(change.value if change.value is not None else change.previous or b"") + 400
+    return len(change.packed if change.packed is not None else change.packed_previous or b"") + 400

@@ -169,14 +169,29 @@ async def test_views_are_decoded_once_for_each_revision_and_shared(here: Doorway
 
 
 @scenario
-async def test_views_of_what_is_gone_are_forgotten(here: Doorway):
-    for n in range(views.SWEEP_AT_LEAST + 10):
-        await here.store.create(f"configmaps/default/c{n}", b'{"metadata":{"name":"c"}}', CAUSE)
-        here.door.views.get(meta.Object, Ref("configmaps", f"c{n}", "default"))
-        if n:
-            record = here.store.get(f"configmaps/default/c{n - 1}")
-            await here.store.delete(record.key, CAUSE, expected=record.revision)
-    assert len(here.door.views._cache) < 50
+async def test_only_views_that_are_in_use_are_kept(here: Doorway):
+    refs = [Ref("configmaps", f"c{n}", "default") for n in range(20)]
+    for ref in refs:
+        await here.store.create(ref.key, b'{"metadata":{"name":"%s"}}' % ref.name.encode(), CAUSE)
+    few = views.StoreViews(here.store, half=4)
+    first, second = few.get(meta.Object, refs[0]), few.get(meta.Object, refs[1])
+    for ref in refs[2:]:
+        few.get(meta.Object, ref)
+        assert few.get(meta.Object, refs[0]) is first, "asked for again and again"
+    assert few.get(meta.Object, refs[1]) is not second and few.get(meta.Object, refs[1]) == second
+    assert len(few._young) + len(few._old) <= 8
+    assert [item.metadata.name for item in few.each(meta.Object, "configmaps", "default")] == sorted(ref.name for ref in refs)
+
+
+@scenario
+async def test_a_view_of_an_earlier_state_is_of_that_state(here: Doorway):
+    await here.pod()
+    before = here.door.views.stored(WEB)
+    await here.door.patch(ADMIN, WEB, PatchType.MERGE, {"metadata": {"labels": {"a": "b"}}})
+    then, now = here.door.views.of(Pod, WEB, before), here.door.views.get(Pod, WEB)
+    assert (then.metadata.labels, then.metadata.resource_version) == ({}, str(before.revision))
+    assert here.door.views.of(Pod, WEB, here.door.views.stored(WEB)) is now
+    assert here.door.views.stored(Ref("pods", "none", "default")) is None
 
 
 @scenario

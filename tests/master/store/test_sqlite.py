@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,10 @@ def make_foreign(path: Path) -> None:
     connection.close()
 
 
+def incompressible(seed: int) -> bytes:
+    return hashlib.shake_256(b"%d" % seed).digest(4000)
+
+
 def make_newer(path: Path) -> None:
     connection = database.connect(str(path))
     connection.execute(f"PRAGMA user_version={database.FORMAT + 1}")
@@ -135,7 +140,9 @@ def test_a_file_that_is_not_ours_is_refused_and_left_as_it_is(path: Path, make: 
 
 
 def test_an_older_format_is_migrated_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    database.connect(str(path)).close()
+    older = database.connect(str(path))
+    older.execute("PRAGMA user_version=1")
+    older.close()
     steps: list[int] = []
     monkeypatch.setattr(database, "FORMAT", 3)
     monkeypatch.setattr(database, "MIGRATIONS", {1: lambda c: steps.append(1), 2: lambda c: steps.append(2)})
@@ -144,6 +151,29 @@ def test_an_older_format_is_migrated_once(path: Path, monkeypatch: pytest.Monkey
         assert database.format_of(connection) == 3
         connection.close()
     assert steps == [1, 2]
+
+
+def test_values_are_packed_in_the_file_and_those_of_an_older_one_are_read(path: Path) -> None:
+    document = b'{"metadata":{"name":"x"},"data":"%s"}' % (b"again and " * 400)
+
+    async def body() -> None:
+        connection = database.connect(str(path))
+        connection.execute("INSERT INTO log VALUES(1, 0, 1, 0, NULL, 'a', 'r', '', NULL, 'pods/a/old', ?)", (document,))
+        connection.close()
+        store = store_at(path)
+        await store.open()
+        await store.create("pods/a/new", document, CAUSE)
+        watch = store.watch("pods/", after=1)
+        assert [record.value for record in store.list("pods/a/")] == [document, document]
+        assert [change.value for change in watch.ready()] == [document]
+        assert await store.get_at("pods/a/old", 1) == store.get("pods/a/old")
+        await store.close()
+        connection = database.connect(str(path))
+        sizes = dict(connection.execute("SELECT key, length(value) FROM log").fetchall())
+        connection.close()
+        assert sizes["pods/a/old"] == len(document) and sizes["pods/a/new"] < len(document) // 4
+
+    run(body)
 
 
 def test_only_the_owner_may_read_the_file(path: Path) -> None:
@@ -279,7 +309,7 @@ def test_writes_go_on_while_a_snapshot_is_made(path: Path) -> None:
     async def body() -> None:
         store = store_at(path)
         await store.open()
-        await asyncio.gather(*(store.create(f"pods/a/{n}", b"x" * 4000, CAUSE) for n in range(5000)))
+        await asyncio.gather(*(store.create(f"pods/a/{n}", incompressible(n), CAUSE) for n in range(5000)))
         copying = asyncio.ensure_future(store.snapshot(str(path) + ".copy"))
         during = 0
         while not copying.done():
