@@ -25,6 +25,8 @@ AGENTS = Actor("system:dispatch", Role.DISPATCH)
 SCHEDULER = "nobody"
 """Of pods that are to be created and nothing else: no scheduler of this name exists."""
 WRITERS = 500
+MODEL = {"pod": "pod-of-the-model", "node": "node-of-the-model", "network": "203.0.113.0/24", "namespace": '"namespace":"default"'}
+"""What is replaced in the copies."""
 BY_BENCH = Cause("bench", "Request")
 OFFER = {"cpu": "64", "memory": "256Gi", "pods": "250"}
 
@@ -73,33 +75,37 @@ def namespace(number: int) -> str:
 class _Model:
     """The bytes of one object, to be copied under other names."""
 
-    def __init__(self, value: bytes, name: str, place: str) -> None:
-        uid = msgspec.json.decode(value)["metadata"]["uid"].encode()
-        self._parts = value.replace(uid, b"\0uid\0").replace(name.encode(), b"\0name\0").replace(place.encode(), b"\0place\0")
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+        self._uid = msgspec.json.decode(value)["metadata"]["uid"]
 
-    def copy(self, rng: SystemRng, name: str, *, place: str = "", node: str = "") -> bytes:
-        named = self._parts.replace(b"\0uid\0", rng.uuid().encode()).replace(b"\0name\0", name.encode())
-        return named.replace(b"\0place\0", place.encode()).replace(b"node-of-the-model", node.encode())
+    def copy(self, rng: SystemRng, **others: str) -> bytes:
+        """others: what stands there instead of what MODEL names."""
+        copied = self._value.replace(self._uid.encode(), rng.uuid().encode())
+        for known, other in others.items():
+            copied = copied.replace(MODEL[known].encode(), other.encode())
+        return copied
 
 
 async def _modelled(store: SqliteStore, door: ApiDoor) -> tuple[_Model, _Model]:
     """A node and a pod on it, made through the door and taken away again."""
     conditions = [{"type": "Ready", "status": "True"}]
-    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-of-the-model"}}
+    network = {"podCIDR": MODEL["network"], "podCIDRs": [MODEL["network"]]}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": MODEL["node"]}, "spec": network}
     await door.create(AGENTS, "nodes", "", node)
-    document = _document("pod-of-the-model")
-    document["spec"]["nodeName"] = "node-of-the-model"
-    ref = Ref("pods", "pod-of-the-model", "default")
+    document = _document(MODEL["pod"])
+    document["spec"]["nodeName"] = MODEL["node"]
+    ref = Ref("pods", MODEL["pod"], "default")
     await door.create(USER, "pods", "default", document, WriteOptions(field_manager="kubectl-client-side-apply"))
-    for of, status in ((Ref("nodes", "node-of-the-model"), {"capacity": OFFER, "allocatable": OFFER, "conditions": conditions}),
-                       (ref, _status())):  # fmt: skip
+    of_node = {"capacity": OFFER, "allocatable": OFFER, "conditions": conditions}
+    for of, status in ((Ref("nodes", MODEL["node"]), of_node), (ref, _status())):
         present = door.get(USER, of).document()
         await door.update(USER, of, {**present, "status": status}, WriteOptions(field_manager="kagent"), subresource="status")
-    node_record, pod_record = store.get("nodes//node-of-the-model"), store.get(ref.key)
+    node_record, pod_record = store.get(f"nodes//{MODEL['node']}"), store.get(ref.key)
     assert node_record is not None and pod_record is not None
     for record in (node_record, pod_record):
         await store.delete(record.key, BY_BENCH, expected=record.revision)
-    return _Model(node_record.value, "node-of-the-model", "-"), _Model(pod_record.value, "pod-of-the-model", '"namespace":"default"')
+    return _Model(node_record.value), _Model(pod_record.value)
 
 
 async def fill(path: Path, *, pods: int, nodes: int, each: int) -> float:
@@ -117,11 +123,12 @@ async def fill(path: Path, *, pods: int, nodes: int, each: int) -> float:
         sizes = []
 
         async def make_node(_: int, number: int) -> None:
-            await store.create(f"nodes//node-{number}", node.copy(rng, f"node-{number}"), BY_BENCH)
+            name, network = f"node-{number}", f"10.{128 + number // 256}.{number % 256}.0/24"
+            await store.create(f"nodes//{name}", node.copy(rng, node=name, network=network), BY_BENCH)
 
         async def make_pod(_: int, number: int) -> None:
             place, name = namespace(number // each), f"web-{number:06}"
-            value = model.copy(rng, name, place=f'"namespace":"{place}"', node=f"node-{number % nodes}")
+            value = model.copy(rng, pod=name, namespace=f'"namespace":"{place}"', node=f"node-{number % nodes}")
             sizes.append(len(value))
             await store.create(f"pods/{place}/{name}", value, BY_BENCH)
 

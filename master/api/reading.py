@@ -11,6 +11,7 @@ With a selector, an object that stops matching is DELETED for this watcher and o
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -170,6 +171,8 @@ class Reader:
                     WatchEvent(EventType.ADDED, r.revision, Stored(r.packed, r.revision), r.key)
                     for r in (first or ())[begin : begin + CHUNK]
                 ]
+                # Others have their turn: what a hundred thousand objects are taken over with takes seconds.
+                await asyncio.sleep(0)
             first = None
             if end_mark is not None:
                 yield [end_mark]
