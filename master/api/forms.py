@@ -1,7 +1,7 @@
 """The forms in which objects are answered, the same on every front: plain documents, kubectl's Tables, metadata alone.
 
-Owns what an object, a list and a watch's events look like, as bytes; how they travel is the fronts'. An answer is made of bytes that
-are already encoded: a list is a joining of stored bytes, never a decoding of them. A watch is lines of JSON, one event a line.
+Owns what an object and a list look like, as bytes (a watch's events: `lines.py`); how they travel is the fronts'. An answer is made of
+bytes that are already encoded: a list is a joining of stored bytes, never a decoding of them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from typing import Any
 
 import msgspec
 
-from common.clock import Clock
-from common.errors import SteersmanError
-from master.api import status, tables
-from master.api.contract import EventType, Page, Stored, WatchEvent
+from master.api import tables
+from master.api.contract import Page, Stored
 from master.api.registry import Resource
 
-INITIAL_END = "k8s.io/initial-events-end"
 _encode = msgspec.json.encode
 
 
@@ -96,61 +93,3 @@ def partial_list(items: Sequence[Stored], *, version: str, revision: int, contin
         version.encode(), _encode(metadata),
     )  # fmt: skip
     return b"".join((head, b",".join([partial(stored, version) for stored in items]), b"]}"))
-
-
-def _line(kind: str, body: bytes) -> bytes:
-    return b'{"type":"%s","object":%s}\n' % (kind.encode(), body)
-
-
-def error_line(error: SteersmanError) -> bytes:
-    return _line("ERROR", msgspec.json.encode(status.of(error)))
-
-
-class Lines:
-    """Events to lines, in the form that was asked for. The first Table carries the column definitions."""
-
-    def __init__(self, resource: Resource, wish: Wish, clock: Clock) -> None:
-        """Raises BadRequest for an unknown `includeObject`."""
-        self._resource = resource
-        self._form, self._version, self._include = wish.form, wish.version, wish.include
-        self._clock = clock
-        self._headers = True
-        if self._form is Form.TABLE:
-            tables.render(self._resource, [], now=0.0, include=self._include)  # refuse a bad includeObject before the stream
-
-    def of(self, batch: Sequence[WatchEvent]) -> bytes:
-        if self._form is Form.PLAIN:
-            return b"".join([
-                _line(event.type.value, event.stored.json()) if event.stored is not None else self._bookmark(event)
-                for event in batch
-            ])  # fmt: skip
-        return b"".join([self._shaped(event) for event in batch])
-
-    def _shaped(self, event: WatchEvent) -> bytes:
-        if event.stored is None:
-            return self._bookmark(event)
-        if self._form is Form.PARTIAL:
-            return _line(event.type.value, partial(event.stored, self._version))
-        table = tables.render(
-            self._resource, [event.stored], now=self._clock.now(), include=self._include, revision=event.revision,
-            version=self._version, headers=self._headers,
-        )  # fmt: skip
-        self._headers = False
-        return _line(event.type.value, table)
-
-    def _bookmark(self, event: WatchEvent) -> bytes:
-        metadata: dict[str, object] = {"resourceVersion": str(event.revision), "creationTimestamp": None}
-        if event.initial_end:
-            metadata["annotations"] = {INITIAL_END: "true"}
-        kind, version = self._resource.kind, self._resource.api_version
-        if self._form is Form.PARTIAL:
-            kind, version = "PartialObjectMetadata", f"meta.k8s.io/{self._version}"
-        document: dict[str, object] = {"kind": kind, "apiVersion": version, "metadata": metadata}
-        if self._form is Form.TABLE:
-            row = {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{self._version}", "metadata": metadata}
-            document = {
-                "kind": "Table", "apiVersion": f"meta.k8s.io/{self._version}",
-                "metadata": {"resourceVersion": str(event.revision)}, "columnDefinitions": [],
-                "rows": [{"cells": [], "object": row}],
-            }  # fmt: skip
-        return _line(EventType.BOOKMARK.value, msgspec.json.encode(document))

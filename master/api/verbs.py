@@ -22,6 +22,7 @@ from master.api import body as api_body
 from master.api import documents, faults, forms, query, status, subresources
 from master.api.contract import Actor, DeleteOptions, Door, PatchType, Ref, Stored, WatchEvent, WriteOptions
 from master.api.forms import Wish
+from master.api.lines import Lines, Printer
 from master.api.reading import too_large
 from master.api.registry import Resource
 from master.store.contract import Cause
@@ -107,6 +108,7 @@ class Verbs:
     def __init__(self, door: Door, *, clock: Clock) -> None:
         self._door = door
         self._clock = clock
+        self._printer = Printer(clock)
         self._of_object: dict[str, Callable[[Request], Awaitable[Answer]]] = {
             "list": self._list, "create": self._create, "deletecollection": self._delete_collection,
             "get": self._get, "update": self._update, "patch": self._patch, "delete": self._delete,
@@ -129,10 +131,10 @@ class Verbs:
             raise faults.not_allowed()
         return await verb(request)
 
-    def watch(self, request: Request, *, default_s: float) -> tuple[Events, forms.Lines]:
+    def watch(self, request: Request, *, default_s: float) -> tuple[Events, Lines]:
         """The events, to be closed with `aclose()`, and what makes lines of them. default_s: how long a watch lasts that does not say."""
         asked = query.for_watch(request.query, name=request.name)
-        lines = forms.Lines(request.resource, request.wish, self._clock)
+        lines = self._printer.lines(request.resource, request.wish)
         events = self._door.watch(
             request.actor, request.resource.key, request.namespace, selection=asked.selection,
             after=self._door.views.revision if asked.from_now else asked.after,

@@ -20,10 +20,11 @@ import msgspec
 
 from common.clock import Clock
 from common.errors import BadRequest, SteersmanError
-from master.api import contract, discovery, faults, forms, logs
+from master.api import contract, discovery, faults, logs
 from master.api.access.rules import Access
 from master.api.contract import Actor
 from master.api.forms import Wish
+from master.api.lines import Lines, error_line
 from master.api.streams import Streams
 from master.api.verbs import Answer, Events, Request, Verbs
 from master.native.calls import About
@@ -123,9 +124,9 @@ async def _whole(answer: Answer, out: Out) -> None:
     await out.send(answer.body)
 
 
-async def _lines(events: Events, lines: forms.Lines) -> AsyncIterator[bytes]:
+async def _lines(events: Events, lines: Lines) -> AsyncIterator[bytes]:
     try:
         async for batch in events:
             yield lines.of(batch)
     except SteersmanError as error:
-        yield forms.error_line(error)
+        yield error_line(error)

@@ -23,6 +23,7 @@ import asyncio
 import os
 import socket
 import ssl
+from asyncio import sslproto
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
@@ -36,6 +37,8 @@ from master.rest.complaints import Complaints
 
 
 BACKLOG = 512
+TLS_READ_BYTES = 32 * 1024
+"""Two of TLS' largest records."""
 KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_TRIES = 30, 10, 3
 
 
@@ -95,6 +98,8 @@ class Gate:
     def __init__(
         self, guest: Callable[[], Guest], *, context: ssl.SSLContext, bounds: Bounds, complaints: Complaints
     ) -> None:
+        # Subtle: asyncio gives every TLS connection a buffer of this size for as long as it is open; its own choice is 256 KB.
+        sslproto.SSLProtocol.max_size = TLS_READ_BYTES
         self._guest = guest
         self._context = context
         self._bounds = bounds

@@ -1,6 +1,6 @@
 """Watches: the door's events as lines of JSON, for as long as the client listens.
 
-Owns the stream over HTTP: errors are an ERROR event once it has begun, and an HTTP error before. The lines are `master/api/forms.py`'s;
+Owns the stream over HTTP: errors are an ERROR event once it has begun, and an HTTP error before. The lines are `master/api/lines.py`'s;
 the order, the completeness and the selection of events are the door's.
 
 The door refuses at once what it refuses (a bad selector, a revision that is gone), so that is an HTTP status; the headers then
@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 
 from common.clock import Rng
 from common.errors import BadRequest, SteersmanError, Unavailable
-from master.api import forms
+from master.api.lines import Lines, error_line
 from master.api.verbs import Events, Verbs
 from master.rest import accesses, objects
 from master.rest.call import Call
@@ -27,6 +27,7 @@ DEFAULT_S = 1800
 """How long a watch lasts that says nothing of it: this, up to twice this; not all at the same moment."""
 STALL_S = 60.0
 """A client that takes nothing for so long is cut off."""
+
 
 class Watches:
     def __init__(self, verbs: Verbs, *, rng: Rng) -> None:
@@ -42,7 +43,7 @@ class Watches:
         finally:
             await events.aclose()  # type: ignore[attr-defined]
 
-    async def _stream(self, call: Call, events: Events, lines: forms.Lines) -> web.StreamResponse:
+    async def _stream(self, call: Call, events: Events, lines: Lines) -> web.StreamResponse:
         stream = await open_stream(call, "application/json")
         stopped = False
         try:
@@ -54,7 +55,7 @@ class Watches:
             stopped = True
         except SteersmanError as error:
             if not (isinstance(error, Unavailable) and stream.server_stops):
-                await stream.write(forms.error_line(error))
+                await stream.write(error_line(error))
         return await stream.end(uncancel=stopped)
 
 
