@@ -37,8 +37,8 @@ from master.rest.complaints import Complaints
 
 
 BACKLOG = 512
-TLS_READ_BYTES = 32 * 1024
-"""Two of TLS' largest records."""
+TLS_READ_BYTES = 64 * 1024
+"""Four of the largest records of TLS."""
 KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_TRIES = 30, 10, 3
 
 

@@ -311,8 +311,7 @@ def test_a_process_that_does_not_read_is_not_sent_more() -> None:
             await until(lambda: bool(api.node.talks))
             api.node.talks[0][1].send = take  # type: ignore[method-assign]
             for _ in range(10):
-                client.say(streams[1], b"x" * 1_000_000)
-            await client._writer.drain()
+                client.say(streams[1], b"x" * 1_000_000)  # not drained: how much of it the kernel holds is not ours to say
             await until(lambda: taken > 0)
             assert taken < 1_000_000
             gate.set()
