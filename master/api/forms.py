@@ -1,15 +1,16 @@
 """The forms in which objects are answered, the same on every front: plain documents, kubectl's Tables, metadata alone.
 
 Owns what an object and a list look like, as bytes (a watch's events: `lines.py`); how they travel is the fronts'. An answer is made of
-bytes that are already encoded: a list is a joining of stored bytes, never a decoding of them.
+bytes that are already encoded: a list is a joining of stored bytes, never a decoding of them, but for a Table's cells.
+
+A list is made in pieces of some hundred objects, so that one of a hundred thousand never stands in memory as one document, and all
+others have their turn between two pieces. They are of one revision, however long it takes: the page was read before.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from typing import Any
-
+from collections.abc import Callable, Iterator
 import msgspec
 
 from master.api import tables
@@ -42,27 +43,23 @@ def one(resource: Resource, stored: Stored, wish: Wish, *, now: float) -> bytes:
     return tables.render(resource, [stored], now=now, include=wish.include, revision=stored.revision, version=wish.version)
 
 
-def several(resource: Resource, page: Page, wish: Wish, *, now: float) -> bytes:
-    """A list."""
-    told: dict[str, Any] = {"revision": page.revision, "continue_": page.continue_, "remaining": page.remaining}
+def pieces(resource: Resource, page: Page, wish: Wish, *, now: float) -> Iterator[bytes]:
+    """A list. Raises BadRequest at once for a form that cannot be."""
     if wish.form is Form.TABLE:
-        return tables.render(resource, page.items, now=now, include=wish.include, version=wish.version, **told)
+        return tables.pieces(resource, page, now=now, include=wish.include, version=wish.version)
     if wish.form is Form.PARTIAL:
-        return partial_list(page.items, version=wish.version, **told)
-    return joined(resource, page.items, **told)
+        version = f"meta.k8s.io/{wish.version}"
+        return _pieces("PartialObjectMetadataList", version, page, lambda stored: partial(stored, wish.version))
+    return _pieces(f"{resource.kind}List", resource.api_version, page, Stored.json)
 
 
-def joined(resource: Resource, items: Sequence[Stored], *, revision: int, continue_: str = "", remaining: int | None = None) -> bytes:
-    """A list document, spliced from stored bytes."""
-    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-    if continue_:
-        metadata["continue"] = continue_
-    if remaining is not None:
-        metadata["remainingItemCount"] = remaining
-    head = b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[' % (
-        resource.kind.encode(), resource.api_version.encode(), _encode(metadata),
-    )  # fmt: skip
-    return b"".join((head, b",".join([stored.json() for stored in items]), b"]}"))
+def _pieces(kind: str, api_version: str, page: Page, encoded: Callable[[Stored], bytes]) -> Iterator[bytes]:
+    metadata = _encode(tables.list_meta(page))
+    yield b'{"kind":"%s","apiVersion":"%s","metadata":%s,"items":[' % (kind.encode(), api_version.encode(), metadata)
+    for begin in range(0, len(page.items), tables.PIECE):
+        comma = b"," if begin else b""
+        yield comma + b",".join([encoded(stored) for stored in page.items[begin : begin + tables.PIECE]])
+    yield b"]}"
 
 
 class _MetadataOnly(msgspec.Struct):
@@ -81,15 +78,3 @@ _metadata = msgspec.json.Decoder(_MetadataOnly)
 def partial(stored: Stored, version: str) -> bytes:
     """PartialObjectMetadata of one object."""
     return _encode(_Partial("PartialObjectMetadata", f"meta.k8s.io/{version}", _metadata.decode(stored.json()).metadata))
-
-
-def partial_list(items: Sequence[Stored], *, version: str, revision: int, continue_: str = "", remaining: int | None = None) -> bytes:
-    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-    if continue_:
-        metadata["continue"] = continue_
-    if remaining is not None:
-        metadata["remainingItemCount"] = remaining
-    head = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%s","metadata":%s,"items":[' % (
-        version.encode(), _encode(metadata),
-    )  # fmt: skip
-    return b"".join((head, b",".join([partial(stored, version) for stored in items]), b"]}"))

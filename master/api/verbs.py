@@ -11,7 +11,7 @@ travel is its own. No rule about objects is here; what a request means, may do a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from common.clock import Clock
 from common.errors import BadRequest, NotFound, UnsupportedMediaType
 from master.api import body as api_body
 from master.api import documents, faults, forms, query, status, subresources
-from master.api.contract import Actor, DeleteOptions, Door, PatchType, Ref, Stored, WatchEvent, WriteOptions
+from master.api.contract import Actor, DeleteOptions, Door, Page, PatchType, Ref, Stored, WatchEvent, WriteOptions
 from master.api.forms import Wish
 from master.api.lines import Lines, Printer
 from master.api.reading import too_large
@@ -34,6 +34,9 @@ RETURNED_WHEN_GONE = frozenset((
     *(f"{name}.storage.k8s.io" for name in ("csidrivers", "csinodes", "storageclasses", "volumeattachments", "volumeattributesclasses")),
 ))  # fmt: skip
 """Kinds whose deletion answers with the object itself even when it is gone; typed clients decode it as such, and all others as a Status."""
+
+WHOLE = 500
+"""A list of up to so many objects is answered whole: what clients ask for at a time."""
 
 _PATCHES = {kind.value: kind for kind in PatchType}
 
@@ -65,11 +68,13 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """body: an encoded document. warnings: for the client's user."""
+    """body: an encoded document. pieces: instead of it, those of a document too large to be made at once, each made as it is taken.
+    warnings: for the client's user."""
 
-    body: bytes
+    body: bytes = b""
     code: int = 200
     warnings: Sequence[str] = ()
+    pieces: Iterator[bytes] | None = None
 
 
 async def _read_object(request: Request, *, find_duplicates: bool) -> api_body.Body:
@@ -100,6 +105,11 @@ async def _delete_options(request: Request) -> DeleteOptions:
 def _warnings(request: Request, said: Sequence[str] = ()) -> Sequence[str]:
     deprecated = request.resource.deprecated
     return (deprecated, *said) if deprecated else said
+
+
+def _several(request: Request, page: Page, wish: Wish, *, now: float) -> Answer:
+    made, warnings = forms.pieces(request.resource, page, wish, now=now), _warnings(request)
+    return Answer(pieces=made, warnings=warnings) if len(page.items) > WHOLE else Answer(b"".join(made), warnings=warnings)
 
 
 class Verbs:
@@ -158,7 +168,7 @@ class Verbs:
             request.actor, request.resource.key, request.namespace, selection=asked.selection, limit=asked.limit,
             continue_=asked.continue_, revision=asked.revision, exact=asked.exact,
         )  # fmt: skip
-        return Answer(forms.several(request.resource, page, request.wish, now=self._clock.now()), warnings=_warnings(request))
+        return _several(request, page, request.wish, now=self._clock.now())
 
     def _object(self, request: Request, stored: Stored, *, code: int = 200, warnings: Sequence[str] | None = None) -> Answer:
         body = forms.one(request.resource, stored, request.wish, now=self._clock.now())
@@ -229,8 +239,7 @@ class Verbs:
         deleted = await self._door.delete_collection(
             request.actor, request.resource.key, request.namespace, options, selection=chosen
         )
-        revision = self._door.views.revision
-        return Answer(forms.joined(request.resource, deleted, revision=revision))
+        return _several(request, Page(deleted, self._door.views.revision), Wish(), now=self._clock.now())
 
     # Subresources of a kind of their own.
 

@@ -12,6 +12,7 @@ what waits for it here.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -58,7 +59,7 @@ class Objects:
             else:
                 answer = await self._verbs.answer(request)
                 _note(request, answer.code)
-                await _whole(answer, out)
+                await _carry(answer, out)
         except SteersmanError as error:
             _note(request, error.code)
             raise
@@ -107,7 +108,7 @@ class Objects:
         for path in ("/api", "/apis"):
             self._door.authorize(actor, Access("get", path=path))
         core, named = (discovery.aggregated(self._door.catalog, core=core) for core in (True, False))
-        await _whole(Answer(msgspec.json.encode({**named, "items": [*core["items"], *named["items"]]})), out)
+        await _carry(Answer(msgspec.json.encode({**named, "items": [*core["items"], *named["items"]]})), out)
 
 
 def _note(request: Request, code: int = 200) -> None:
@@ -119,9 +120,11 @@ def _note(request: Request, code: int = 200) -> None:
     )  # fmt: skip
 
 
-async def _whole(answer: Answer, out: Out) -> None:
+async def _carry(answer: Answer, out: Out) -> None:
     await out.head(answer.code, answer.warnings)
-    await out.send(answer.body)
+    for piece in (answer.body,) if answer.pieces is None else answer.pieces:
+        await out.send(piece)
+        await asyncio.sleep(0)  # Subtle: sending alone lets nobody else run as long as there is credit.
 
 
 async def _lines(events: Events, lines: Lines) -> AsyncIterator[bytes]:

@@ -17,8 +17,9 @@ from common.errors import SteersmanError
 from master.api import faults, logs
 from master.api.contract import Door
 from master.api.streams import Streams
-from master.rest import reply, watch
+from master.rest import reply
 from master.rest.call import Call
+from master.rest.stream import open_stream
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Logs:
 
     async def _stream(self, call: Call, chunks: AsyncIterator[bytes]) -> web.StreamResponse:
         chunk = await anext(chunks, None)  # type: ignore[arg-type]
-        stream = await watch.open_stream(call, "text/plain")
+        stream = await open_stream(call, "text/plain")
         stopped = False
         try:
             while chunk is not None:

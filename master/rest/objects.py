@@ -11,6 +11,8 @@ a verb does and says is `master/api/verbs.py`'s, for all fronts alike.
 from __future__ import annotations
 
 import asyncio
+import zlib
+from collections.abc import Iterator
 
 from aiohttp import hdrs, web
 
@@ -18,13 +20,15 @@ from common.errors import BadRequest, TooLarge, UnsupportedMediaType
 from master.api import body as api_body
 from master.api import faults
 from master.api.forms import Wish
-from master.api.verbs import Request, Verbs
+from master.api.verbs import Answer, Request, Verbs
 from master.rest import reply
 from master.rest.call import Call
+from master.rest.stream import open_answer
 
 BODY_S = 30.0
 MAX_BODY = api_body.MAX_BYTES
 
+_GZIP = zlib.MAX_WBITS | 16
 _OF_COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _OF_OBJECT = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _OF_SUBRESOURCE = {**_OF_OBJECT, "POST": "create"}
@@ -72,11 +76,30 @@ def request_of(call: Call, verb: str) -> Request:
     )  # fmt: skip
 
 
-async def answer(verbs: Verbs, call: Call) -> web.Response:
+async def answer(verbs: Verbs, call: Call) -> web.StreamResponse:
     route = call.route
     known = _OF_SUBRESOURCE if route.subresource else _OF_OBJECT if route.name else _OF_COLLECTION
     verb = known.get(call.request.method)
     if verb is None:
         raise faults.not_allowed()
-    made = await verbs.answer(request_of(call, verb))
-    return await reply.json(call.request, made.body, code=made.code, warnings=made.warnings)
+    made, request = await verbs.answer(request_of(call, verb)), call.request
+    if made.pieces is None:
+        return await reply.json(request, made.body, code=made.code, warnings=made.warnings)
+    if request.version < (1, 1) or reply.wants_pretty(request):
+        return await reply.json(request, b"".join(made.pieces), code=made.code, warnings=made.warnings)
+    return await _in_pieces(request, made, made.pieces)
+
+
+async def _in_pieces(request: web.BaseRequest, made: Answer, pieces: Iterator[bytes]) -> web.StreamResponse:
+    """As the client takes them, compressed on the way if it can be."""
+    packer = zlib.compressobj(reply.GZIP_LEVEL, zlib.DEFLATED, _GZIP) if reply.takes_gzip(request) else None
+    response = web.StreamResponse(status=made.code, headers=reply.HEADERS if packer is None else {**reply.HEADERS, **reply.PACKED})
+    reply.add_warnings(response, made.warnings)
+    stream = await open_answer(request, response)
+    for piece in pieces:
+        # Subtle: writing alone lets nobody else run as long as the client keeps up.
+        await stream.write(piece if packer is None else await asyncio.to_thread(packer.compress, piece))
+        await asyncio.sleep(0)
+    if packer is not None:
+        await stream.write(packer.flush())
+    return await stream.end()

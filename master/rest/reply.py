@@ -22,11 +22,12 @@ from master.api.query import flag
 
 log = logging.getLogger(__name__)
 
-GZIP_OVER = 128 * 1024
+GZIP_OVER, GZIP_LEVEL = 128 * 1024, 1
 MAX_WARNING = 512
 MAX_WARNINGS = 4096
 _PRETTY_AGENTS = ("curl/", "Wget/", "Mozilla/")
-_HEADERS = {hdrs.CONTENT_TYPE: "application/json", hdrs.CACHE_CONTROL: "no-cache, private", hdrs.SERVER: "steersman"}
+HEADERS = {hdrs.CONTENT_TYPE: "application/json", hdrs.CACHE_CONTROL: "no-cache, private", hdrs.SERVER: "steersman"}
+PACKED = {hdrs.CONTENT_ENCODING: "gzip", hdrs.VARY: "Accept-Encoding"}
 _encode = msgspec.json.encode
 
 
@@ -42,7 +43,7 @@ def plain(text: str, *, code: int = 200) -> web.Response:
 
 def failure(error: SteersmanError) -> web.Response:
     """The Status of an error."""
-    response = web.Response(body=_encode(status.of(error)), status=error.code, headers=_HEADERS)
+    response = web.Response(body=_encode(status.of(error)), status=error.code, headers=HEADERS)
     if error.retry_after_s is not None:
         response.headers[hdrs.RETRY_AFTER] = str(error.retry_after_s)
     return response
@@ -60,7 +61,7 @@ def warning_text(text: str) -> str:
     return f'299 - "{quoted}"'
 
 
-def _with_warnings(response: web.Response, warnings: Iterable[str]) -> None:
+def add_warnings(response: web.StreamResponse, warnings: Iterable[str]) -> None:
     """As many as fit: clients and proxies bound the size of headers."""
     left = MAX_WARNINGS
     for text in warnings:
@@ -71,23 +72,28 @@ def _with_warnings(response: web.Response, warnings: Iterable[str]) -> None:
         response.headers.add(hdrs.WARNING, value)
 
 
-def _wants_pretty(request: web.BaseRequest) -> bool:
+def wants_pretty(request: web.BaseRequest) -> bool:
+    """Whether a person reads it."""
     if "pretty" in request.query:
         return flag(request.query, "pretty")
     return request.headers.get(hdrs.USER_AGENT, "").startswith(_PRETTY_AGENTS)
 
 
+def takes_gzip(request: web.BaseRequest) -> bool:
+    return "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "")
+
+
 async def json(
     request: web.BaseRequest, body: bytes, *, code: int = 200, warnings: Iterable[str] = (), content_type: str = ""
 ) -> web.Response:
-    if _wants_pretty(request):
+    if wants_pretty(request):
         body = msgspec.json.format(body, indent=2) + b"\n"
-    headers: Any = _HEADERS
+    headers: Any = HEADERS
     if content_type:
-        headers = {**_HEADERS, hdrs.CONTENT_TYPE: content_type}
-    if len(body) > GZIP_OVER and "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
-        body = await asyncio.to_thread(gzip.compress, body, 1, mtime=0)
-        headers = {**headers, hdrs.CONTENT_ENCODING: "gzip", hdrs.VARY: "Accept-Encoding"}
+        headers = {**HEADERS, hdrs.CONTENT_TYPE: content_type}
+    if len(body) > GZIP_OVER and takes_gzip(request):
+        body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL, mtime=0)
+        headers = {**headers, **PACKED}
     response = web.Response(body=body, status=code, headers=headers)
-    _with_warnings(response, warnings)
+    add_warnings(response, warnings)
     return response

@@ -12,22 +12,20 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from common.clock import Rng
-from common.errors import BadRequest, SteersmanError, Unavailable
+from common.errors import SteersmanError, Unavailable
 from master.api.lines import Lines, error_line
 from master.api.verbs import Events, Verbs
-from master.rest import accesses, objects
+from master.rest import objects
 from master.rest.call import Call
+from master.rest.stream import open_stream
 
 log = logging.getLogger(__name__)
 
 DEFAULT_S = 1800
 """How long a watch lasts that says nothing of it: this, up to twice this; not all at the same moment."""
-STALL_S = 60.0
-"""A client that takes nothing for so long is cut off."""
-
 
 class Watches:
     def __init__(self, verbs: Verbs, *, rng: Rng) -> None:
@@ -57,58 +55,3 @@ class Watches:
             if not (isinstance(error, Unavailable) and stream.server_stops):
                 await stream.write(error_line(error))
         return await stream.end(uncancel=stopped)
-
-
-class Stream:
-    """An answer that is written bit by bit; cut off when the client takes nothing for STALL_S."""
-
-    def __init__(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        self._request = request
-        self._response = response
-
-    @property
-    def server_stops(self) -> bool:
-        return self._request.protocol.over  # type: ignore[attr-defined]
-
-    async def write(self, data: bytes) -> None:
-        if not data:
-            return
-        try:
-            async with asyncio.timeout(STALL_S):
-                await self._response.write(data)
-        except TimeoutError:
-            self.cut()
-            raise ConnectionError("the client takes nothing") from None
-
-    async def end(self, *, uncancel: bool = False) -> web.StreamResponse:
-        """The proper end of a chunked answer."""
-        task = asyncio.current_task()
-        if uncancel and task is not None:
-            task.uncancel()
-        self._request.protocol.stream = None  # type: ignore[attr-defined]
-        async with asyncio.timeout(STALL_S):
-            await self._response.write_eof()
-        return self._response
-
-    def cut(self) -> None:
-        """Break the connection, so that the client cannot take what it has for the whole."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
-
-
-async def open_stream(call: Call, content_type: str) -> Stream:
-    """Send the headers of a chunked answer, and let the connection's end cancel this task."""
-    request = call.request
-    if request.version < (1, 1):
-        raise BadRequest("a watch or a log needs HTTP/1.1, because its length is not known beforehand")
-    response = web.StreamResponse(
-        headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "no-cache, private", hdrs.SERVER: "steersman"}
-    )
-    response.enable_chunked_encoding()
-    accesses.note(request, response.status)
-    await response.prepare(request)
-    connection = request.protocol
-    connection.stream = asyncio.current_task()  # type: ignore[attr-defined]
-    if request.transport is None or connection.over:  # type: ignore[attr-defined]
-        raise ConnectionError("the connection ended before the stream began")
-    return Stream(request, response)
