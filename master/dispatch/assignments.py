@@ -79,6 +79,7 @@ class _Parts(msgspec.Struct):
 
 _parts = msgspec.json.Decoder(_Parts)
 _assigned = msgspec.json.Decoder(NamingPod)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def held_pod(stored: Stored) -> HeldPod:
@@ -99,6 +100,14 @@ def _gates(stored: Stored) -> bytes:
     return msgspec.json.encode([(gate, given.status) for gate in pod.gates if (given := pod.condition(gate)) is not None])
 
 
+def assigned(stored: Stored) -> bytes:
+    """The pod as its agent is sent it: without who owns which of its fields, which is half of what a user made and nothing to an agent."""
+    document = _fields.decode(stored.json())
+    metadata = _fields.decode(document["metadata"])
+    metadata.pop("managedFields", None)
+    return msgspec.json.encode({**document, "metadata": metadata})
+
+
 def plan(epoch: int, held: Held, sent: Sent) -> tuple[list[messages.Message], Sent]:
     """The messages to send, in order, and what will have been sent then."""
     out: list[messages.Message] = []
@@ -109,7 +118,7 @@ def plan(epoch: int, held: Held, sent: Sent) -> tuple[list[messages.Message], Se
     for uid, pod in held.pods.items():
         before = sent.pods.get(uid)
         if before is None or before.digest != pod.digest:
-            out.append(messages.Assign(epoch, uid, pod.generation, pod.stored.json()))
+            out.append(messages.Assign(epoch, uid, pod.generation, assigned(pod.stored)))
             before = SentPod(pod.generation, pod.digest)
         pods_sent[uid] = before
     for ref, config in held.configs.items():

@@ -9,6 +9,7 @@ Units: thousandths of a core for cpu, bytes for memory and ephemeral-storage, a 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
@@ -71,9 +72,9 @@ def of(item: pod.Pod) -> Ask:
     containers = len(spec.containers)
     return Ask(
         key=f"pods/{meta.namespace}/{meta.name}", name=meta.name, namespace=meta.namespace, uid=meta.uid,
-        requests={**requests, "pods": 1},
+        requests=_shared_requests(tuple(requests.items())),
         scored=(requests.get("cpu") or UNASKED_CPU * containers, requests.get("memory") or UNASKED_MEMORY * containers),
-        tolerations=spec.tolerations, node_selector=tuple(sorted(spec.node_selector.items())),
+        tolerations=_shared_tolerations(spec.tolerations), node_selector=tuple(sorted(spec.node_selector.items())),
         node_affinity=(spec.affinity or {}).get("nodeAffinity"), node_name=spec.node_name,
         owner="" if owner is None else owner.uid,
         ports=tuple(
@@ -83,6 +84,20 @@ def of(item: pod.Pod) -> Ask:
         priority=spec.priority, revision=int(meta.resource_version or 0),
         claims=storage.claims_of(meta.name, spec.volumes) if spec.volumes else (),
     )  # fmt: skip
+
+
+# Pods of one workload ask the same: what they ask is one object for all of them, or it would be half a kilobyte for each that stands.
+
+
+@functools.lru_cache(maxsize=4096)
+def _shared_tolerations(tolerations: tuple[pod.Toleration, ...]) -> tuple[pod.Toleration, ...]:
+    return tolerations
+
+
+@functools.lru_cache(maxsize=4096)
+def _shared_requests(requests: tuple[tuple[str, int], ...]) -> Requests:
+    """With the pod itself. Nobody changes it."""
+    return {**dict(requests), "pods": 1}
 
 
 def requests_of(spec: pod.PodSpec) -> Requests:
