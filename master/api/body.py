@@ -163,6 +163,16 @@ def _pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
 
 
 def _duplicates_of_json(body: bytes) -> tuple[str, ...]:
+    """Whether there are any is seen at little cost; only then is a tree made to tell where."""
+    twice = False
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal twice
+        twice = twice or len(dict(pairs)) != len(pairs)
+
+    json.loads(body, object_pairs_hook=look)
+    if not twice:
+        return ()
     return tuple(f'duplicate field "{path}"' for path in _paths(json.loads(body, object_pairs_hook=_pairs)))
 
 

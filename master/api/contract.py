@@ -135,6 +135,10 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class EventType(enum.Enum):
+    """Hashed by identity: Enum's own hash is slow, and this one is asked for each event of each watch."""
+
+    __hash__ = object.__hash__
+
     ADDED = "ADDED"
     MODIFIED = "MODIFIED"
     DELETED = "DELETED"

@@ -29,7 +29,11 @@ from master.api import schema_source
 
 
 class Type(enum.Enum):
-    """What a value must be. ANY: any JSON value (raw extensions, managed fields)."""
+    """What a value must be. ANY: any JSON value (raw extensions, managed fields).
+
+    Hashed by identity, since each is looked up dozens of times for every object that is written, and Enum's own hash is slow."""
+
+    __hash__ = object.__hash__
 
     OBJECT = "object"
     MAP = "map"
