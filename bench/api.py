@@ -23,7 +23,7 @@ import psutil
 from aiohttp import StreamReader
 
 from bench import load, stored
-from bench.report import Figure, Skip
+from bench.report import Budget, Figure
 from common.aio.tasks import TaskGroup
 from lab.contract import MASTER, Lab, LabSettings
 from lab.open import PROJECT
@@ -35,6 +35,9 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 CLIENTS = 8
 DEADLINE_S = 60.0
 MB = 1e6
+OF_GET, OF_CREATE = Budget(most=4, ratio=True), Budget(most=15, ratio=True)
+LISTED = Budget(least=40)
+START, FULL = Budget(most=10), Budget(most=700)
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -115,8 +118,8 @@ async def requests(lab: Lab, floor: tuple[str, int], size: Size) -> list[Figure]
                     found[0].append(values[0])
                     found[1].append(values[1])
     return [
-        Figure(NAME, f"get a pod of {answer / 1e3:.1f} KB", _micros(gets[0]), "us of processor", BARE, _micros(gets[1])),
-        Figure(NAME, "create a pod, durably", _micros(creates[0]), "us of processor", BARE, _micros(creates[1])),
+        Figure(NAME, f"get a pod of {answer / 1e3:.1f} KB", _micros(gets[0]), "us of processor", BARE, _micros(gets[1]), OF_GET),
+        Figure(NAME, "create a pod, durably", _micros(creates[0]), "us of processor", BARE, _micros(creates[1]), OF_CREATE),
     ]
 
 
@@ -141,7 +144,7 @@ async def lists(lab: Lab, floor: tuple[str, int], size: Size) -> list[Figure]:
             beside = size.lists * length / MB / (time.perf_counter() - began)
             what = f"list of {size.listed:,} pods{name}"
             found += [
-                Figure(NAME, what, size.lists * length / MB / passed, "MB/s", "" if packed else BARE, beside),
+                Figure(NAME, what, size.lists * length / MB / passed, "MB/s", "" if packed else BARE, beside, None if packed else LISTED),
                 Figure(NAME, f"{what}: processor", 1e3 * spent / size.lists, "ms"),
             ]
     return found
@@ -206,9 +209,9 @@ def start_up(lab: Lab, size: Size) -> list[Figure]:
     _settle(process.pid)
     what = f"{size.pods:,} stored pods of {bytes_each / 1e3:.1f} KB"
     return [
-        Figure(NAME, f"{what}: start to readyz", took, "s"),
+        Figure(NAME, f"{what}: start to readyz", took, "s", budget=START),
         Figure(NAME, f"{what}: start, processor", spent, "s"),
-        Figure(NAME, f"{what}: memory", process.memory_info().rss / MB, "MB RSS"),
+        Figure(NAME, f"{what}: memory", process.memory_info().rss / MB, "MB RSS", budget=FULL),
     ]
 
 
@@ -223,12 +226,10 @@ def _settle(pid: int) -> None:
             return
 
 
-def measure(size: Size = Size()) -> list[Figure | Skip]:
-    found: list[Figure | Skip] = []
+def measure(size: Size = Size()) -> Iterator[Figure]:
     with load.running_lab(LabSettings(runtime="hollow", hosts=0, example=False, node_grace_s=3600.0)) as lab:
-        found += start_up(lab, size)
+        yield from start_up(lab, size)
         with bare(lab) as floor:
             for part in (requests, lists, events):
-                found += asyncio.run(part(lab, floor, size))
-        found.append(Figure(NAME, "memory after all of this", psutil.Process(master_of(lab)).memory_info().rss / MB, "MB RSS"))
-    return found
+                yield from asyncio.run(part(lab, floor, size))
+        yield Figure(NAME, "memory after all of this", psutil.Process(master_of(lab)).memory_info().rss / MB, "MB RSS")
