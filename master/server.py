@@ -241,8 +241,14 @@ def _occupied(error: Unavailable, flag: str) -> Unavailable:
     return Unavailable(f"{error.message}; end what listens there, or choose another port with {flag}")
 
 
-async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Event) -> None:
-    """Run a master until `stop` is set. Raises Unavailable with a sentence when it cannot start."""
+async def _when_read(master: Master, tell: Callable[[], None]) -> None:
+    await master.controllers.until_listed()
+    tell()
+
+
+async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Event, read: Callable[[], None] = lambda: None) -> None:
+    """Run a master until `stop` is set. read: called once all that stands in the store was read. Raises Unavailable with a sentence
+    when it cannot start."""
     folder = _data_dir(settings)
     certificates = _certificates(settings, folder, clock.now())
     own = credentials.ensure(folder, rng)
@@ -275,6 +281,7 @@ async def serve(settings: Settings, *, clock: Clock, rng: Rng, stop: asyncio.Eve
         async with TaskGroup() as group:
             renewal = supervise("renewal", lambda: _renew(settings, folder, front.context, clock=clock))
             parts = [
+                group.start(_when_read(master, read), name="when-read"),
                 group.start(master.run(), name="master"),
                 group.start(renewal, name="renewal"),
                 group.start(supervise("native", native.run), name="native"),

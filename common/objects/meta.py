@@ -40,7 +40,10 @@ class Meta(View):
     @property
     def controller(self) -> OwnerReference | None:
         """The one owner that has `controller: true`."""
-        return next((owner for owner in self.owner_references if owner.controller), None)
+        for owner in self.owner_references:
+            if owner.controller:
+                return owner
+        return None
 
 
 class Condition(View):

@@ -197,7 +197,10 @@ class Pod(meta.View):
 
     def condition(self, kind: str) -> meta.Condition | None:
         """The condition of that type, e.g. "Ready"."""
-        return next((c for c in self.status.conditions if c.type == kind), None)
+        for condition in self.status.conditions:
+            if condition.type == kind:
+                return condition
+        return None
 
     @property
     def gates(self) -> tuple[str, ...]:

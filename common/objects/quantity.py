@@ -53,6 +53,7 @@ def milli(quantity: str | int | float) -> int:
     return int((exact(quantity) * 1000).to_integral_value(ROUND_CEILING))
 
 
+@lru_cache(maxsize=4096)
 def of(resource: str, quantity: str | int | float) -> int:
     """In the unit that the resource is counted in: thousandths for "cpu", whole units for all others."""
     return milli(quantity) if resource == "cpu" else value(quantity)

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from common.objects import meta
-from common.objects import pod as pods
+from common.objects.pod import Pod
 
 CLAIM = "PersistentVolumeClaim"
 RESOURCES = {
@@ -26,14 +25,7 @@ class ConfigRef(msgspec.Struct, frozen=True, order=True):
     name: str
 
 
-class NamingPod(meta.View):
-    """A pod with all that names something."""
-
-    metadata: meta.Meta
-    spec: pods.PodSpec = pods.PodSpec()
-
-
-def configs_named(pod: NamingPod) -> tuple[ConfigRef, ...]:
+def configs_named(pod: Pod) -> tuple[ConfigRef, ...]:
     """Every ConfigMap and Secret that the pod's environment, volumes and image pulls name, and its RuntimeClass, in order."""
     namespace = pod.metadata.namespace
     found = {ConfigRef(kind, namespace, name): None for kind, name in _configs(pod)}
@@ -42,13 +34,13 @@ def configs_named(pod: NamingPod) -> tuple[ConfigRef, ...]:
     return tuple(sorted(found))
 
 
-def held_with(pod: NamingPod) -> tuple[ConfigRef, ...]:
+def held_with(pod: Pod) -> tuple[ConfigRef, ...]:
     """All that its node needs to run it: these, and its claims."""
     claims = (ConfigRef(CLAIM, pod.metadata.namespace, name) for name in sorted(claims_named(pod)))
     return (*configs_named(pod), *claims) if pod.spec.volumes else configs_named(pod)
 
 
-def claims_named(pod: NamingPod) -> frozenset[str]:
+def claims_named(pod: Pod) -> frozenset[str]:
     """The names of its PersistentVolumeClaims; an ephemeral volume's claim is named after both."""
     found = [_name(volume.get("persistentVolumeClaim"), "claimName") for volume in pod.spec.volumes]
     found += [f"{pod.metadata.name}-{volume.get('name', '')}" for volume in pod.spec.volumes if volume.get("ephemeral") is not None]
@@ -60,13 +52,13 @@ def _name(reference: object, field: str = "name") -> str:
     return named if isinstance(named, str) else ""
 
 
-def _configs(pod: NamingPod) -> Iterator[tuple[str, str]]:
+def _configs(pod: Pod) -> Iterator[tuple[str, str]]:
     for kind, name in _references(pod):
         if name:
             yield kind, name
 
 
-def _references(pod: NamingPod) -> Iterator[tuple[str, str]]:
+def _references(pod: Pod) -> Iterator[tuple[str, str]]:
     for container in pod.spec.every_container:
         for variable in container.env:
             if variable.value_from is not None:
@@ -76,8 +68,10 @@ def _references(pod: NamingPod) -> Iterator[tuple[str, str]]:
             yield "ConfigMap", _name(source.config_map_ref)
             yield "Secret", _name(source.secret_ref)
     for volume in pod.spec.volumes:
-        yield "ConfigMap", _name(volume.get("configMap"))
-        yield "Secret", _name(volume.get("secret"), "secretName")
+        if "configMap" in volume:
+            yield "ConfigMap", _name(volume["configMap"])
+        if "secret" in volume:
+            yield "Secret", _name(volume["secret"], "secretName")
         for projection in (volume.get("projected") or {}).get("sources") or ():
             yield "ConfigMap", _name(projection.get("configMap"))
             yield "Secret", _name(projection.get("secret"))

@@ -54,13 +54,16 @@ class StoreViews:
 
     def each(self, view: type[V], resource: str, namespace: str = "") -> Iterator[V]:
         for record in self._store.list(_prefix(resource, namespace)):
-            yield self._known(view, record.key, record) or _decode(view, record)
+            yield self._view(view, record.key, record)
 
     def stored(self, ref: Ref) -> Stored | None:
         record = self._store.get(ref.key)
         return None if record is None else Stored(record.packed, record.revision)
 
     def of(self, view: type[V], ref: Ref, stored: Stored) -> V:
+        record = self._store.get(ref.key)
+        if record is not None and record.revision == stored.revision:
+            return self._view(view, ref.key, record)
         return self._known(view, ref.key, stored) or _decode(view, stored)
 
     def _view(self, view: type[V], key: str, record: Record) -> V:

@@ -80,6 +80,9 @@ class Loop:
         """Everything has been read once, so the controllers work."""
         return self._all_listed.is_set()
 
+    async def until_listed(self) -> None:
+        await self._all_listed.wait()
+
     def metrics(self) -> Iterator[Family]:
         queues = [((running.controller.name,), running.queue) for running in self._running]
         yield Family("workqueue_depth", GAUGE, "Keys that wait.", ("name",), [(name, len(queue)) for name, queue in queues])
@@ -154,7 +157,7 @@ class Loop:
     def _listed(self, resource: str) -> None:
         """A list is complete: what was seen before it and is no longer there went while nobody watched."""
         for ref in [ref for ref in self._seen if ref.resource == resource]:
-            if self._view.current(ref) is None:
+            if self._view.stored(ref) is None:
                 self._look(ref)
         self._unlisted.pop(resource, None)
         if not self._unlisted:
@@ -168,14 +171,15 @@ class Loop:
         """
         then, now = self._seen.get(ref), self._view.stored(ref)
         old = None if then is None else self._view.of(ref, then)
-        self._view.note(ref)
+        new = None if now is None else self._view.of(ref, now)
+        self._view.index(ref, new)
         if now is None:
             self._seen.pop(ref, None)
         else:
             self._seen[ref] = now
         if then is None and now is None:
             return
-        seen = Seen(ref, old, self._view.current(ref))
+        seen = Seen(ref, old, new)
         for running in self._listening.get(ref.resource, self._custom):
             wake = running.controller.wakes.get(ref.resource, running.controller.custom)
             assert wake is not None, "it listens"

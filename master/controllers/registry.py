@@ -60,6 +60,9 @@ class Controllers:
         """Everything has been read once, so they work."""
         return self._loop.listed
 
+    async def until_listed(self) -> None:
+        await self._loop.until_listed()
+
     def metrics(self) -> Iterator[Family]:
         return self._loop.metrics()
 

@@ -98,7 +98,10 @@ class ReadView:
 
     def note(self, ref: Ref) -> None:
         """Bring the index up to date with what stands at `ref` now. Idempotent."""
-        item = self.current(ref)
+        self.index(ref, self.current(ref))
+
+    def index(self, ref: Ref, item: meta.View | None) -> None:
+        """The same, of what was just read there."""
         new = () if item is None else _buckets(ref, item)
         old = self._buckets.get(ref, ())
         if new == old:
@@ -122,11 +125,11 @@ def _names_owner(item: meta.View, uid: str) -> bool:
 
 def _buckets(ref: Ref, item: meta.View) -> tuple[Bucket, ...]:
     metadata: meta.Meta = item.metadata  # type: ignore[attr-defined]
-    found: dict[Bucket, None] = {("owner", owner.uid): None for owner in metadata.owner_references}
+    found: list[Bucket] = [("owner", owner.uid) for owner in metadata.owner_references]
     if ref.resource in ADOPTED and metadata.controller is None:
-        found["loose", ref.resource, ref.namespace] = None
+        found.append(("loose", ref.resource, ref.namespace))
     if isinstance(item, pod.Pod) and item.spec.node_name:
-        found["node", item.spec.node_name] = None
+        found.append(("node", item.spec.node_name))
     if isinstance(item, node.Node) and not item.ready:
-        found[UNREADY] = None
-    return tuple(found)
+        found.append(UNREADY)
+    return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)

@@ -16,23 +16,31 @@ from collections.abc import Mapping
 
 import msgspec
 
-from common.objects import pod as pods
+from common.objects.pod import Pod
 from common.wire import messages
 from master.api.contract import Stored
-from master.api.pod_references import ConfigRef, NamingPod, held_with
+from master.api.pod_references import ConfigRef, held_with
 
 
 class HeldPod(msgspec.Struct, frozen=True):
-    """A pod that a node holds. digest: of all that its agent acts on."""
+    """A pod that a node holds. gates: how its readiness gates stand, when it has any."""
 
     uid: str
     node: str
     namespace: str
     name: str
     stored: Stored
-    digest: bytes
     deleting: bool
     configs: tuple[ConfigRef, ...]
+    gates: bytes = b""
+    _digest: bytes = b""
+
+    @property
+    def digest(self) -> bytes:
+        """Of all that its agent acts on. Made when it is first asked for, which the start of a master does not."""
+        if not self._digest:
+            msgspec.structs.force_setattr(self, "_digest", _digest(self.stored, self.gates))
+        return self._digest
 
     @property
     def generation(self) -> int:
@@ -78,26 +86,27 @@ class _Parts(msgspec.Struct):
 
 
 _parts = msgspec.json.Decoder(_Parts)
-_assigned = msgspec.json.Decoder(NamingPod)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def held_pod(stored: Stored) -> HeldPod:
-    value = stored.value
-    pod, parts = _assigned.decode(value), _parts.decode(value)
-    acted_on = [part for key, raw in parts.metadata.items() if key != "managedFields" for part in (key.encode(), bytes(raw))]
-    gates = _gates(stored) if pod.spec.readiness_gates else b""
-    digest = hashlib.blake2b(b"\0".join((*acted_on, bytes(parts.spec), gates)), digest_size=16).digest()
+def held_pod(pod: Pod, stored: Stored) -> HeldPod:
+    """pod: how it is stored, read."""
     return HeldPod(
         uid=pod.metadata.uid, node=pod.spec.node_name, namespace=pod.metadata.namespace, name=pod.metadata.name, stored=stored,
-        digest=digest, deleting=pod.metadata.deletion_timestamp is not None, configs=held_with(pod),
+        deleting=pod.metadata.deletion_timestamp is not None, configs=held_with(pod),
+        gates=_gates(pod) if pod.spec.readiness_gates else b"",
     )  # fmt: skip
 
 
-def _gates(stored: Stored) -> bytes:
+def _gates(pod: Pod) -> bytes:
     """How its readiness gates stand."""
-    pod = msgspec.json.decode(stored.value, type=pods.Pod)
     return msgspec.json.encode([(gate, given.status) for gate in pod.gates if (given := pod.condition(gate)) is not None])
+
+
+def _digest(stored: Stored, gates: bytes) -> bytes:
+    parts = _parts.decode(stored.value)
+    acted_on = [part for key, raw in parts.metadata.items() if key != "managedFields" for part in (key.encode(), bytes(raw))]
+    return hashlib.blake2b(b"\0".join((*acted_on, bytes(parts.spec), gates)), digest_size=16).digest()
 
 
 def assigned(stored: Stored) -> bytes:

@@ -137,10 +137,10 @@ class Dispatch:
         return self._following.listed.is_set() and self._assigner.idle and self._writer.idle and self._volumes.idle
 
     async def run(self) -> None:
-        self._sessions.started(await count_start(self._door))
         try:
             async with TaskGroup() as group:
                 self._following.start(group)
+                self._sessions.started(await count_start(self._door))
                 await self._following.listed.wait()
                 log.info("dispatch-started nodes=%d", len(self._index.node_names()))
                 for name, run in (

@@ -17,11 +17,12 @@ import msgspec
 from common.aio.tasks import TaskGroup, supervise
 from common.clock import Clock
 from common.errors import Expired
+from common.objects.pod import Pod
 from master.api import pod_references
 from master.api.contract import Actor, Door, EventType, Ref, Role, Stored
 from master.api.pod_references import CLAIM
 from master.dispatch import tokens
-from master.dispatch.assignments import ConfigRef
+from master.dispatch.assignments import ConfigRef, held_pod
 from master.dispatch.index import Index
 from master.dispatch.keyring import KeyRing
 from master.dispatch.liveness import Liveness
@@ -106,7 +107,11 @@ class Following:
             log.error("object-unreadable key=%s why=%s", key, error)
 
     def _take_pod(self, key: str, stored: Stored | None) -> None:
-        for node in self._index.set_pod(key, stored):
+        held = None
+        if stored is not None:
+            _, namespace, name = key.split("/", 2)
+            held = held_pod(self._door.views.of(Pod, Ref("pods", name, namespace), stored), stored)
+        for node in self._index.set_pod(key, held):
             self._touched(node)
 
     def _take_config(self, kind: str, key: str, stored: Stored | None) -> None:

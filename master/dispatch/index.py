@@ -13,7 +13,6 @@ import msgspec
 from common.objects.node import Node
 from common.wire.messages import Peer
 from master.api.contract import Stored
-from master.dispatch import assignments
 from master.dispatch.assignments import ConfigRef, HeldPod
 
 AGENT_KEY = "steersman.io/agent-key"
@@ -40,10 +39,9 @@ class Index:
 
     # -- pods
 
-    def set_pod(self, key: str, stored: Stored | None) -> list[str]:
+    def set_pod(self, key: str, new: HeldPod | None) -> list[str]:
         """The pod at that store key, None when it is gone; the nodes whose holdings changed."""
         touched: dict[str, None] = {}
-        new = None if stored is None else assignments.held_pod(stored)
         old_uid = self._uid_at.get(key)
         if old_uid is not None and (new is None or new.uid != old_uid):
             touched[self._drop_pod(key, old_uid).node] = None

@@ -59,6 +59,9 @@ class _Report(msgspec.Struct, frozen=True):
     text: str
     trigger: int
 
+STEP = 500
+"""Pods taken over at a time when it starts. A batch of a watch has as many, so who else reads all pods then finds them decoded."""
+
 
 def _age(item: pods.Pod) -> tuple[str, int]:
     """The order in which pods came, as far as it can still be told."""
@@ -89,7 +92,9 @@ class Scheduler:
         """Until cancelled. Starts from what stands in the store, so it may be stopped and run again at any time."""
         self._binding.clear()
         self._reporting.clear()
-        revision = self._load()
+        revision = self._door.views.revision  # what changes while it reads is told by the watches, which begin here
+        for _ in self._load():
+            await asyncio.sleep(0)
         try:
             async with TaskGroup() as group:
                 self._running = True
@@ -122,14 +127,16 @@ class Scheduler:
 
     # What there is
 
-    def _load(self) -> int:
-        """Read everything anew; the revision that it shows. Bindings under way stay assumed."""
+    def _load(self) -> Iterator[None]:
+        """Read everything anew, step by step. Bindings under way stay assumed."""
         views = self._door.views
         self._snapshot, self._queue = Snapshot(), PendingQueue()
         for node in views.list(nodes.Node, "nodes"):
             self._snapshot.set_node(node)
         waiting: list[pods.Pod] = []
-        for item in views.each(pods.Pod, "pods"):
+        for number, item in enumerate(views.each(pods.Pod, "pods")):
+            if not number % STEP:
+                yield
             if item.spec.node_name:
                 self._take_over(_key(item), item)
             else:
@@ -141,7 +148,6 @@ class Scheduler:
                 self._snapshot.assume(placement.ask, placement.node)
                 self._queue.hold(placement.ask.key)
         self._woken.set()
-        return views.revision
 
     async def _follow(self, resource: str, note: Callable[[str, int], None], after: int) -> None:
         while True:
@@ -154,7 +160,9 @@ class Scheduler:
                                 note(event.key, event.revision)
             except Expired:
                 log.info("scheduler-resync resource=%s after=%s", resource, after)
-                after = self._load()
+                after = self._door.views.revision
+                for _ in self._load():
+                    pass  # at one go: the other watch goes on meanwhile
 
     def _note_node(self, key: str, revision: int) -> None:
         name = key.rpartition("/")[2]

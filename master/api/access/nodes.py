@@ -26,7 +26,7 @@ from common.objects.pod import Pod
 from master.api.access import default_roles, rules
 from master.api.access.rules import Access
 from master.api.contract import Actor, Ref, Role, Views
-from master.api.pod_references import NamingPod, claims_named, configs_named
+from master.api.pod_references import claims_named, configs_named
 
 GROUP, PREFIX = "system:nodes", "system:node:"
 LEASES = "kube-node-lease"
@@ -103,8 +103,8 @@ class NodeAuthorizer:
         pod = self._views.get(Pod, Ref("pods", access.name, access.namespace))
         return "" if pod is None or pod.spec.node_name == node else UNRELATED.format(node=node)
 
-    def _pods(self, node: str, namespace: str = "") -> Iterator[NamingPod]:
-        return (pod for pod in self._views.list(NamingPod, "pods", namespace) if pod.spec.node_name == node)
+    def _pods(self, node: str, namespace: str = "") -> Iterator[Pod]:
+        return (pod for pod in self._views.list(Pod, "pods", namespace) if pod.spec.node_name == node)
 
     def _of_config(self, node: str, access: Access) -> str:
         if not access.name:

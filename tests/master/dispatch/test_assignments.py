@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from common.objects.pod import Pod
 from common.wire import messages as m
 from master.api.contract import Stored
 from master.dispatch import assignments
@@ -17,7 +18,8 @@ def pod(uid: str = "u1", *, revision: int = 5, **changes: object) -> HeldPod:
         "spec": {"nodeName": "n1", "containers": [{"name": "c"}], **changes.pop("spec", {})},  # type: ignore[dict-item]
         **changes,
     }
-    return assignments.held_pod(Stored(msgspec.json.encode(document), revision))
+    value = msgspec.json.encode(document)
+    return assignments.held_pod(msgspec.json.decode(value, type=Pod), Stored(value, revision))
 
 
 def held(*pods: HeldPod, configs: dict[ConfigRef, HeldConfig] | None = None, peers: tuple[m.Peer, ...] = ()) -> Held:

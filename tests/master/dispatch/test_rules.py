@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from common.clock import SeededRng, rfc3339
+from common.objects.pod import Pod
 from common.wire import keys
 from common.wire import messages as m
 from master.api.contract import Stored
 from master.dispatch import sessions, status, tokens
-from master.dispatch.assignments import ConfigRef
+from master.dispatch.assignments import ConfigRef, HeldPod, held_pod
 from master.dispatch.index import AGENT_KEY, Index
 from master.dispatch.join import refusal
 from master.dispatch.keyring import KeyRing
@@ -207,19 +208,20 @@ def test_a_join_that_is_wrong_in_itself(join: m.Join) -> None:
     assert refusal(join) is not None
 
 
-def stored_pod(name: str, *, node: str = "n1", uid: str = "", revision: int = 1, **more: object) -> Stored:
+def pod_at(name: str, *, node: str = "n1", uid: str = "", revision: int = 1, **more: object) -> HeldPod:
     spec = {"nodeName": node, "containers": [{"name": "c", "envFrom": [{"secretRef": {"name": "s"}}]}]}
-    return Stored(msgspec.json.encode({"metadata": {"name": name, "namespace": "d", "uid": uid or name}, "spec": spec, **more}), revision)
+    value = msgspec.json.encode({"metadata": {"name": name, "namespace": "d", "uid": uid or name}, "spec": spec, **more})
+    return held_pod(msgspec.json.decode(value, type=Pod), Stored(value, revision))
 
 
 def test_the_index_follows_pods_from_binding_to_end() -> None:
     index, ref = Index(), ConfigRef("Secret", "d", "s")
-    assert index.set_pod("pods/d/a", stored_pod("a", node="")) == []
-    assert index.set_pod("pods/d/a", stored_pod("a", revision=2)) == ["n1"]
+    assert index.set_pod("pods/d/a", pod_at("a", node="")) == []
+    assert index.set_pod("pods/d/a", pod_at("a", revision=2)) == ["n1"]
     assert index.naming(ref) == ["n1"] and index.configs_of("n1") == [ref]
-    assert index.set_pod("pods/d/a", stored_pod("a", revision=3, status={"phase": "Running"})) == []
+    assert index.set_pod("pods/d/a", pod_at("a", revision=3, status={"phase": "Running"})) == []
     assert index.pods_of("n1")["a"].generation == 3
-    assert index.set_pod("pods/d/a", stored_pod("a", node="n2", uid="other", revision=4)) == ["n1", "n2"]
+    assert index.set_pod("pods/d/a", pod_at("a", node="n2", uid="other", revision=4)) == ["n1", "n2"]
     assert not index.pods_of("n1") and index.pod("a") is None
     assert index.set_pod("pods/d/a", None) == ["n2"]
     assert index.naming(ref) == [] and index.set_pod("pods/d/a", None) == []
