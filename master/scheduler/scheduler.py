@@ -45,7 +45,7 @@ COMPONENT = "default-scheduler"
 
 class Settings(msgspec.Struct, frozen=True):
     """scheduler_name: pods of another name are left alone. round: pods decided on at once, which bounds how long the loop
-    is held. in_flight: pods with writes under way at most; others wait."""
+    is held. in_flight: pods with writes under way at most; others wait. Those that wait for their volumes do not count."""
 
     scheduler_name: str = "default-scheduler"
     round: int = 64
@@ -80,7 +80,7 @@ class Scheduler:
         self._settings = settings
         self._snapshot = Snapshot()
         self._queue = PendingQueue()
-        self._volumes = volumes.Volumes(door, ACTOR)
+        self._volumes = volumes.Volumes(door, ACTOR, lambda: self._woken.set())
         self._binding: dict[str, Placement] = {}
         self._reporting: dict[str, _Report] = {}
         self._attempts = {"scheduled": 0, "unschedulable": 0, "error": 0}
@@ -210,7 +210,7 @@ class Scheduler:
     def _round(self, group: TaskGroup) -> None:
         """Decide on what is due, and start the writes."""
         now = asyncio.get_running_loop().time()
-        room = self._settings.in_flight - len(self._binding) - len(self._reporting)
+        room = self._settings.in_flight - (len(self._binding) - self._volumes.waiting) - len(self._reporting)
         due = self._queue.take(now, max(0, min(room, self._settings.round)))
         if due:
             plan = decide(self._resolved([waiting.ask for waiting in due]), self._snapshot.table, rotation=self._rng.random())

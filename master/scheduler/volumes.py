@@ -11,7 +11,7 @@ write fails, and its pod is looked at again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from common.errors import Conflict, NotFound, Timeout
 from common.objects import node as nodes
@@ -81,11 +81,14 @@ def _open(views: Views, claim: PersistentVolumeClaim, storage_class: StorageClas
 
 
 class Volumes:
-    """`changed()` whenever a claim, or a pod that is being bound, may be another."""
+    """`changed()` whenever a claim, or a pod that is being bound, may be another. waiting: how many pods wait for volumes to be made, which
+    may take long and must hold up nobody else; began: told when one more does."""
 
-    def __init__(self, door: Door, actor: Actor) -> None:
+    def __init__(self, door: Door, actor: Actor, began: Callable[[], None] = lambda: None) -> None:
         self._door = door
         self._actor = actor
+        self._began = began
+        self.waiting = 0
         self._changed = asyncio.Event()
 
     def changed(self) -> None:
@@ -104,11 +107,15 @@ class Volumes:
             if volume is None:
                 selected.append(each.name)
             await (self._select(ask, each.name, node) if volume is None else self._give(ask, each.name, volume))
+        self.waiting += 1
+        self._began()
         try:
             async with asyncio.timeout(BIND_S):
                 await self._until_bound(ask, node, selected)
         except TimeoutError:
             raise Timeout(f"the volumes of pod {ask.namespace}/{ask.name} were not bound within {BIND_S:g} s") from None
+        finally:
+            self.waiting -= 1
 
     async def _select(self, ask: Ask, claim: str, node: str) -> None:
         why = f"pod {ask.namespace}/{ask.name} is to run on node {node}"

@@ -9,6 +9,7 @@ from common.aio.tasks import supervise
 from master.api.contract import DeleteOptions, PatchType, Ref
 from master.controllers import volume_binder
 from master.controllers.loop import Loop
+from master.scheduler.scheduler import Settings
 from tests.master.api.doorway import ADMIN
 from tests.master.scheduler.test_scheduler import Cluster, running
 
@@ -178,4 +179,20 @@ async def test_two_pods_of_one_new_claim_end_up_together(cluster: Cluster) -> No
     for name in ("a", "b", "c", "d"):
         await cluster.create(name, spec=using("data"))
     assert len(set(await cluster.bound("a", "b", "c", "d"))) == 1
+    binder.cancel()
+
+
+@running
+async def test_pods_whose_volumes_are_never_made_hold_up_nobody_else(cluster: Cluster) -> None:
+    cluster.scheduler._settings = Settings(in_flight=2)
+    binder = await two_nodes(cluster)
+    await make(cluster, "csi.example.com")
+    for number in range(4):
+        await claim(cluster, f"data-{number}")
+        await cluster.create(f"waits-{number}", spec=using(f"data-{number}"))
+    for number in range(4):
+        await cluster.create(f"plain-{number}", spec={"containers": [{"name": "main", "image": "i"}]})
+    async with asyncio.timeout(30):
+        await cluster.bound(*(f"plain-{number}" for number in range(4)))
+    assert not any(cluster.pod(f"waits-{number}").spec.node_name for number in range(4))
     binder.cancel()
