@@ -25,11 +25,13 @@ Requests = dict[str, int]
 
 
 class OpenClaim(msgspec.Struct, frozen=True):
-    """A claim that waits for its first pod. volumes: that fit it, the best first. storage_class: by which one can be made, None: cannot."""
+    """A claim that waits for its first pod. volumes: that fit it, the best first. storage_class: by which one can be made, None: cannot.
+    selected: the node on which it is being made already; then nothing else counts."""
 
     name: str
     volumes: tuple[PersistentVolume, ...] = ()
     storage_class: StorageClass | None = None
+    selected: str = ""
 
 
 class Need(msgspec.Struct, frozen=True):

@@ -75,6 +75,9 @@ def _others(views: Views, ask: Ask, name: str, taken: dict[str, str]) -> bool:
 
 
 def _open(views: Views, claim: PersistentVolumeClaim, storage_class: StorageClass) -> OpenClaim:
+    selected = claim.metadata.annotations.get(storage.SELECTED_NODE, "")
+    if selected:
+        return OpenClaim(claim.metadata.name, selected=selected)
     found = storage.candidates(claim, views.list(PersistentVolume, VOLUMES))
     made = storage_class if storage_class.provisioner != storage.NO_PROVISIONER else None
     return OpenClaim(claim.metadata.name, tuple(found), made)

@@ -56,7 +56,8 @@ def _found(claims: Sequence[OpenClaim], table: NodeTable) -> Mask:
     for name, slot in table.slots.items():
         labels = table.labels[slot]
         found[slot] = all(
-            any(storage.reaches(volume, name, labels) for volume in claim.volumes)
+            claim.selected == name if claim.selected
+            else any(storage.reaches(volume, name, labels) for volume in claim.volumes)
             or (claim.storage_class is not None and storage.allows(claim.storage_class, labels))
             for claim in claims
         )

@@ -196,3 +196,19 @@ async def test_pods_whose_volumes_are_never_made_hold_up_nobody_else(cluster: Cl
         await cluster.bound(*(f"plain-{number}" for number in range(4)))
     assert not any(cluster.pod(f"waits-{number}").spec.node_name for number in range(4))
     binder.cancel()
+
+
+@running
+async def test_a_volume_that_is_being_made_draws_its_pod_there(cluster: Cluster) -> None:
+    """As after a restart of the scheduler, or for a second pod of the claim."""
+    binder = await two_nodes(cluster)
+    await make(cluster, "csi.example.com")
+    await claim(cluster)
+    annotated = {"metadata": {"annotations": {"volume.kubernetes.io/selected-node": "n2"}}}
+    await cluster.door.patch(ADMIN, Ref(CLAIMS, "data", "default"), PatchType.MERGE, annotated)
+    await cluster.create("web", spec=using("data"))
+    await cluster.create("never", spec=using("data", nodeSelector={"kubernetes.io/hostname": "n1"}))
+    assert "1 node(s) didn't find available persistent volumes to bind" in await cluster.waits("never")
+    await volume(cluster, "made", "n2")
+    assert await cluster.bound("web") == ["n2"]
+    binder.cancel()
