@@ -1,8 +1,9 @@
 """A pod's volumes, from its document to what is to be on the host's disk. Pure.
 
-Owns the kinds that are supported (emptyDir, hostPath, configMap, secret, downwardAPI, projected), where each lies, which
-files it has, and Kubernetes' words for what is missing. Secrets, tokens, and emptyDirs in memory, lie under `Host.memory_root`, a
-tmpfs, so that they never reach a disk. `plan` is asked again when a ConfigMap or Secret changed; the fingerprint tells whether it differs.
+Owns the kinds that are supported (emptyDir, hostPath, configMap, secret, downwardAPI, projected; claims with `claims.py`), where each
+lies, which files it has, what of it a container sees, and Kubernetes' words for what is missing. Secrets, tokens, and emptyDirs in
+memory, lie under `Host.memory_root`, a tmpfs, so that they never reach a disk. `plan` is asked again when a ConfigMap or Secret changed;
+the fingerprint tells whether it differs.
 """
 
 from __future__ import annotations
