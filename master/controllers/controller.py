@@ -45,8 +45,10 @@ class Seen(msgspec.Struct, frozen=True):
     new: meta.View | None
 
     @property
-    def versions(self) -> list[meta.View]:
-        return [version for version in (self.old, self.new) if version is not None]
+    def versions(self) -> tuple[meta.View, ...]:
+        if self.old is None:
+            return () if self.new is None else (self.new,)
+        return (self.old,) if self.new is None else (self.old, self.new)
 
 
 Waker = Callable[[ReadView, Seen], Iterable[Ref]]

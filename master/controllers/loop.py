@@ -63,10 +63,11 @@ class Loop:
         self._seen: dict[Ref, Stored] = {}
         resources = dict.fromkeys(resource for running in self._running for resource in running.controller.wakes)
         self._listening = {
-            resource: [r for r in self._running if resource in r.controller.wakes] for resource in resources
+            resource: [(r.queue, r.controller.wakes[resource]) for r in self._running if resource in r.controller.wakes]
+            for resource in resources
         }
         self._unlisted = dict(resources)
-        self._custom = [running for running in self._running if running.controller.custom is not None]
+        self._custom = [(r.queue, r.controller.custom) for r in self._running if r.controller.custom is not None]
         self._following: dict[str, asyncio.Task[None]] = {}
         self._all_listed = asyncio.Event()
 
@@ -180,11 +181,9 @@ class Loop:
         if then is None and now is None:
             return
         seen = Seen(ref, old, new)
-        for running in self._listening.get(ref.resource, self._custom):
-            wake = running.controller.wakes.get(ref.resource, running.controller.custom)
-            assert wake is not None, "it listens"
+        for queue, wake in self._listening.get(ref.resource, self._custom):
             for key in wake(self._view, seen):
-                running.queue.add(key)
+                queue.add(key)
 
     # ------------------------------------------------------------------- work
 

@@ -81,7 +81,9 @@ def of_pod(view: ReadView, seen: Seen) -> list[Ref]:
     if not isinstance(pod, Pod) or not pod.spec.node_name:
         return []
     node = view.get(Node, Ref("nodes", pod.spec.node_name))
-    return [seen.ref] if node is not None and any(t.effect == "NoExecute" for t in node.spec.taints) else []
+    if node is None or not node.spec.taints:
+        return []
+    return [seen.ref] if any(taint.effect == "NoExecute" for taint in node.spec.taints) else []
 
 
 def of_node(view: ReadView, seen: Seen) -> list[Ref]:
