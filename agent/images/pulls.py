@@ -1,10 +1,12 @@
-"""All pulls of a host: so many at once and no more, and an image that several pods want is pulled once for all of them.
+"""All pulls of a host: so many at once from a registry and no more, and an image that several pods want is pulled once for all of them.
 
 Owns who pulls and who waits, and the order in which credentials are tried. Whether a pull is needed, and what its end means to a pod, is
 the pod's business.
 
     wanted ─► [turn: one for each image and set of credentials] ─► [slot: `at_once` of them] ─► credential after credential ─► outcome for
     all
+
+Each registry has slots of its own, so that one which stalls holds up no other.
 
 Subtle: pods share a pull only if they bring the same credentials: nobody gets an image by somebody else's. Whoever pulls may be broken off
 (its pod was deleted); the next who waits goes on in its place, and the runtime has kept what was fetched.
@@ -13,7 +15,8 @@ Subtle: pods share a pull only if they bring the same credentials: nobody gets a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -48,6 +51,14 @@ async def nobodys(image: Reference) -> tuple[Credential, ...]:
     return ()
 
 
+class _Slots:
+    """Of one registry, while somebody wants one. wanted: by so many."""
+
+    def __init__(self, free: asyncio.Semaphore) -> None:
+        self.free = free
+        self.wanted = 0
+
+
 class _Turn:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -67,7 +78,8 @@ class Pulls:
         self._images = images
         self._own = own
         self._clock = clock
-        self._slots = asyncio.Semaphore(at_once)
+        self._at_once = at_once
+        self._slots: dict[str, _Slots] = {}
         self._turns: dict[Wanted, _Turn] = {}
 
     async def pull(self, wanted: Wanted, told: Told = unheard) -> Pulled:
@@ -83,7 +95,7 @@ class Pulls:
         async with turn.lock:
             if turn.pulled is None and turn.error is None:
                 try:
-                    async with self._slots:
+                    async with self._slot(reference.parse(wanted.image).host):
                         turn.pulled = await self._pull(wanted, turn.tell)
                 except (RuntimeFault, NotNow) as error:
                     turn.error = error
@@ -93,6 +105,19 @@ class Pulls:
             assert turn.error is not None
             raise turn.error.with_traceback(None)
         return turn.pulled
+
+    @asynccontextmanager
+    async def _slot(self, host: str) -> AsyncIterator[None]:
+        """One of those that there are for this registry."""
+        slots = self._slots.setdefault(host, _Slots(asyncio.Semaphore(self._at_once)))
+        slots.wanted += 1
+        try:
+            async with slots.free:
+                yield
+        finally:
+            slots.wanted -= 1
+            if not slots.wanted:
+                del self._slots[host]
 
     async def _pull(self, wanted: Wanted, told: Told) -> Pulled:
         before = await self._images.find(wanted.image)

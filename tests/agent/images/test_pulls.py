@@ -58,6 +58,19 @@ def test_so_many_images_at_once_and_no_more() -> None:
     with_pulls(test, at_once=2)
 
 
+def test_a_registry_that_is_slow_holds_up_no_other() -> None:
+    async def test(registry: Registry, pulls: Pulls, clock: virtual.LoopClock) -> None:
+        async with tasks.TaskGroup() as group:
+            for number in range(6):
+                group.start(pulls.pull(Wanted(f"slow.test/app:{number}")))
+            await asyncio.sleep(1)
+            began = clock.monotonic()
+            await pulls.pull(Wanted("other.test/app:1"))
+            assert clock.monotonic() - began == pytest.approx(10)
+
+    with_pulls(test, at_once=2)
+
+
 def test_the_pods_that_wait_go_on_when_the_one_that_pulls_is_deleted() -> None:
     async def test(registry: Registry, pulls: Pulls, clock: virtual.LoopClock) -> None:
         got: list[Pulled] = []
