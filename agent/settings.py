@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routes: bool = True
     parallel_starts: int = 8
     parallel_pulls: int = 3
-    pull_progress_s: float = 60.0
+    pull_progress_s: float = 300.0
     image_gc_high_threshold_percent: int = 85
     image_gc_low_threshold_percent: int = 80
     image_minimum_gc_age_s: float = 120.0

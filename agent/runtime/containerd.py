@@ -52,7 +52,7 @@ from common.errors import NotNow, Timeout, Unavailable
 log = logging.getLogger(__name__)
 
 OPERATION_S = 120.0
-PROGRESS_S = 60.0
+PROGRESS_S = 300.0
 STOP_MARGIN_S = 30.0
 CATCH_UP_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 SUBSCRIBED_S = 0.1

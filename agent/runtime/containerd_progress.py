@@ -35,7 +35,7 @@ PORT = re.compile(r":[0-9]+$")
 CALL_S = 10.0
 UNPACK_S = 900.0
 """The longest that a pull may take over what shows nowhere."""
-LOOKS = 6
+LOOKS = 20
 """How often it is looked within the time that a pull may stand still."""
 METADATA = (("containerd-namespace", NAMESPACE),)
 

@@ -27,7 +27,7 @@ from agent.runtime.contract import LocalImage, RuntimeFault, Told, unheard
 from agent.runtime.docker_call import Document, gone_is_fine, limited, or_none, translated
 from common.errors import Unavailable
 
-PROGRESS_S = 60.0
+PROGRESS_S = 300.0
 LIST_S = 30.0
 REMOVE_S = 120.0
 LOAD_S = 3600.0
