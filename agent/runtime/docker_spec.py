@@ -19,6 +19,7 @@ from agent.runtime.contract import (
     LABEL_CLUSTER,
     LABEL_CONTAINER,
     ContainerSpec,
+    Mount,
     ObservedContainer,
     SandboxSpec,
     Security,
@@ -120,6 +121,14 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, *, cluster: str,
     return config
 
 
+def _mount(mount: Mount) -> Document:
+    """Without a propagation Docker makes it private, unless its own folder is below, as below the host's root: that must be a slave."""
+    made: Document = {"Type": "bind", "Source": mount.host_path, "Target": mount.container_path, "ReadOnly": mount.read_only}
+    if propagation := PROPAGATION.get(mount.propagation):
+        made["BindOptions"] = {"Propagation": propagation}
+    return made
+
+
 def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, host: HostLimits) -> Document:
     resources = spec.resources
     config: Document = {
@@ -130,11 +139,7 @@ def _host_config(spec: ContainerSpec, sandbox: SandboxSpec, *, sandbox_id: str, 
         **_security(spec.security),
         "CpuShares": labels.cpu_shares(resources.cpu_request_milli),
         "OomScoreAdj": max(resources.oom_score_adj, host.least_oom_score_adj),
-        "Mounts": [
-            {"Type": "bind", "Source": mount.host_path, "Target": mount.container_path, "ReadOnly": mount.read_only,
-             "BindOptions": {"Propagation": PROPAGATION.get(mount.propagation, "rprivate")}}
-            for mount in spec.mounts
-        ],
+        "Mounts": [_mount(mount) for mount in spec.mounts],
     }
     if spec.devices:
         config["Devices"] = [{"PathOnHost": path, "PathInContainer": path, "CgroupPermissions": "rwm"} for path in spec.devices]

@@ -401,6 +401,8 @@ def heard(shell: Shell, *args: str, word: str, last: str) -> str:
     """What comes until a line ends with `last`, after that word was typed. The input stays open: with its end kubectl leaves."""
     with subprocess.Popen(shell.command(*args), env=shell.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         assert child.stdin is not None and child.stdout is not None
+        late = threading.Timer(2 * DEADLINE_S, child.kill)
+        late.start()
         child.stdin.write(f"{word}\n".encode())
         child.stdin.flush()
         lines = []
@@ -408,6 +410,7 @@ def heard(shell: Shell, *args: str, word: str, last: str) -> str:
             lines.append(line.decode())
             if line.endswith(f"{last}\n".encode()):
                 break
+        late.cancel()
         child.kill()
     return "".join(lines)
 
