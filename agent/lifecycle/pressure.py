@@ -23,6 +23,8 @@ MEMORY, DISK, INODES, PIDS = "memory.available", "nodefs.available", "nodefs.ino
 CONDITIONS = {MEMORY: "MemoryPressure", DISK: "DiskPressure", INODES: "DiskPressure", PIDS: "PIDPressure"}
 RESOURCES = {MEMORY: "memory", DISK: "ephemeral-storage", INODES: "inodes", PIDS: "pids"}
 CRITICAL_PRIORITY = 2_000_000_000
+WORTH_BYTES = 1 << 20
+"""Less than that is nothing: a writable layer without a file in it has some KiB."""
 
 
 class Amount(msgspec.Struct, frozen=True):
@@ -105,7 +107,8 @@ def first(signal: str, candidates: Iterable[Candidate]) -> Candidate | None:
         used, asked = candidate.use.of(signal), requested(candidate.pod, signal)
         return used <= asked, candidate.pod.spec.priority, asked - used, candidate.pod.metadata.uid
 
-    able = [each for each in candidates if each.use.of(signal) > 0 and each.pod.spec.priority < CRITICAL_PRIORITY]
+    least = 1 if signal == PIDS else WORTH_BYTES
+    able = [each for each in candidates if each.use.of(signal) >= least and each.pod.spec.priority < CRITICAL_PRIORITY]
     return min(able, key=rank, default=None)
 
 
