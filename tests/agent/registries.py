@@ -151,8 +151,8 @@ def registry(folder: Path, port: int, *, netns: str = "", auth: str = "", token_
     chosen = {"": "", "password": BY_PASSWORD, "token": BY_TOKEN}[auth].format(folder=folder, token_port=token_port)
     (folder / "config.yml").write_text(CONFIG.format(folder=folder, port=port, more=more + chosen))
     made = Registry(folder, port, netns)
-    made.start()
     try:
+        made.start()
         yield made
     finally:
         made.stop()
