@@ -35,8 +35,10 @@ from common.wire.transport import Inbound
 log = logging.getLogger(__name__)
 
 Admit = Callable[[str, str], str | None]
-"""(public key in Z85, address) -> identity, or None to refuse. Called for every handshake and every message: a look-up."""
+"""(public key in Z85, address) -> identity, or None to refuse. Called for every handshake and every message: a look-up. Raises Unavailable
+when it is too early to say: it is asked again soon."""
 
+ASK_AGAIN_S = 0.02
 ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 ZAP_DOMAIN = b"steersman"
 RECEIVED_IN_A_ROW = 64
@@ -228,6 +230,9 @@ class ZmqListener:
         self._peers: dict[int, bytes] = {}
         self._logged: dict[tuple[str, str], float] = {}
         self._sweep: asyncio.TimerHandle | None = None
+        self._early: list[list[bytes]] = []
+        self._again: asyncio.TimerHandle | None = None
+        """Handshakes of which `admit` could not say anything yet; as many as the gate lets in."""
         self._context: zmq.Context[Any] | None = None
         self._router: _Channel | None = None
         self._aside: list[_Callback] = []
@@ -279,13 +284,26 @@ class ZmqListener:
             return
         envelope, version, request, domain, address, mechanism, key = parts[:2], parts[2], parts[3], parts[4], parts[5], parts[7], parts[8]
         host = address.decode("ascii", "replace")
-        allowed = False
+        verdict = [b"400", b"this key is not known here", b""]
         if version == b"1.0" and domain == ZAP_DOMAIN and mechanism == b"CURVE" and len(key) == 32:
-            allowed = self._admit(z85.encode(key).decode(), host) is not None
-        verdict = [b"200", b"OK", z85.encode(key)] if allowed else [b"400", b"this key is not known here", b""]
-        if not allowed:
+            try:
+                if self._admit(z85.encode(key).decode(), host) is not None:
+                    verdict = [b"200", b"OK", z85.encode(key)]
+            except Unavailable:
+                # Subtle: who is refused never tries again on that socket, and libzmq's "temporarily" (300) leaves it hanging until its
+                # handshake is over time. So the answer waits.
+                self._early.append(parts)
+                if self._again is None:
+                    self._again = asyncio.get_running_loop().call_later(ASK_AGAIN_S, self._ask_again)
+                return
+        if verdict[0] == b"400":
             self._log_once("refused-key", host)
         self._aside[0].handle.send_multipart([*envelope, version, request, *verdict, b""], zmq.NOBLOCK)
+
+    def _ask_again(self) -> None:
+        waiting, self._early, self._again = self._early, [], None
+        for parts in waiting:
+            self._authenticate(parts)
 
     def _log_once(self, event: str, address: str) -> None:
         now = asyncio.get_running_loop().time()
@@ -345,7 +363,10 @@ class ZmqListener:
         last = frames[-1]
         self._remember(peer, last)
         address, key = _property(last, "Peer-Address"), _property(last, "User-Id")
-        identity = self._admit(key, address) if key else None
+        try:
+            identity = self._admit(key, address) if key else None
+        except Unavailable:
+            identity = None
         if identity is None or len(frames) != 2:
             self._log_once("refused-message", address)
             self.drop(peer)
@@ -380,8 +401,9 @@ class ZmqListener:
             _shut(descriptor, name)
 
     async def close(self) -> None:
-        if self._sweep is not None:
-            self._sweep.cancel()
+        for timer in (self._sweep, self._again):
+            if timer is not None:
+                timer.cancel()
         if self._router is not None and not self._router.closed:
             self._router.handle.disable_monitor()
             self._router.close()

@@ -142,6 +142,7 @@ class Dispatch:
                 self._following.start(group)
                 self._sessions.started(await count_start(self._door))
                 await self._following.listed.wait()
+                self.ring.complete = True
                 log.info("dispatch-started nodes=%d", len(self._index.node_names()))
                 for name, run in (
                     ("dispatch-writer", self._writer.run), ("dispatch-assign", self._assigner.run), ("dispatch-streams", self._hub.run),

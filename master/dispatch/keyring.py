@@ -10,6 +10,7 @@ Subtle: a key admits one name. If two Nodes carry the same key, the one that had
 from __future__ import annotations
 
 from common.clock import Clock
+from common.errors import Unavailable
 from master.dispatch.tokens import Token
 
 
@@ -20,9 +21,11 @@ class KeyRing:
         self._key_of: dict[str, str] = {}
         self._tokens: dict[str, Token] = {}
         self._token_of: dict[str, str] = {}
+        self.complete = False
+        """Whether all nodes and tokens have been read: until then a key that is not known may be good."""
 
     def admit_control(self, public_key: str, address: str) -> str | None:
-        """For the control listener: nodes, and tokens for the one message Join."""
+        """For the control listener: nodes, and tokens for the one message Join. Raises Unavailable while it is too early to say."""
         identity = self.admit_stream(public_key, address)
         if identity is not None:
             return identity
@@ -32,8 +35,10 @@ class KeyRing:
         return f"join:{token.id}"
 
     def admit_stream(self, public_key: str, address: str) -> str | None:
-        """For the stream listener: nodes alone."""
+        """For the stream listener: nodes alone. Raises Unavailable while it is too early to say."""
         node = self._node_of.get(public_key)
+        if node is None and not self.complete:
+            raise Unavailable("the nodes' keys are being read")
         return f"node:{node}" if node is not None else None
 
     def token(self, identifier: str) -> Token | None:

@@ -47,16 +47,24 @@ class ZmqWorld:
         self.pairs: dict[str, keys.Pair] = {}
         self.listener: zmq_transport.ZmqListener
         self.connections: list[Connection] = []
+        self.early = 0
+        """So many questions come too early to be answered."""
 
     async def start(self) -> Listener:
         self.listener = zmq_transport.ZmqListener(
             "tcp://127.0.0.1:0",
             secret_key=self.server.secret,
-            admit=lambda key, address: self.known.get(key),
+            admit=self._admit,
             settings=self.settings,
         )
         await self.listener.open()
         return self.listener
+
+    def _admit(self, key: str, address: str) -> str | None:
+        if self.early > 0:
+            self.early -= 1
+            raise Unavailable("too early to say")
+        return self.known.get(key)
 
     def dialer(self, identity: str, *, admitted: bool = True, server_key: str = "") -> Dialer:
         pair = self.pairs.setdefault(identity, keys.new_pair(RNG))
@@ -397,6 +405,21 @@ def test_an_occupied_port_is_one_sentence() -> None:
                 await second.open()
 
     run(test())
+
+
+def test_who_comes_too_early_is_let_in_later_with_what_it_has_to_say(caplog: pytest.LogCaptureFixture) -> None:
+    """A master that starts does not know yet whose keys these are; an agent that it refused would be silent until it dials anew."""
+
+    async def test() -> None:
+        async with opened(ZmqWorld) as (world, listener):
+            world.early = 3
+            friend = await world.dial("node:n1")
+            await friend.send(b"hello")
+            assert (await soon(listener.receive())).body == b"hello"
+            assert world.early == 0
+
+    run(test())
+    assert not [record for record in caplog.records if "refused" in record.message]
 
 
 def test_refused_keys_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:

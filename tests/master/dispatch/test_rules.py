@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from common.clock import SeededRng, rfc3339
+from common.errors import Unavailable
 from common.objects.pod import Pod
 from common.wire import keys
 from common.wire import messages as m
@@ -179,6 +180,9 @@ def test_a_secret_without_a_usable_token(document: bytes) -> None:
 
 def test_keys_admit_as_long_as_their_node_or_token_stands() -> None:
     ring = KeyRing(Clock())
+    with pytest.raises(Unavailable):
+        ring.admit_control("K1", "")  # not refused: nobody has read yet whose it is
+    ring.complete = True
     ring.set_node("n1", "K1")
     ring.set_token("abcdef", tokens.Token("abcdef", "T1", NOW + 1))
     ring.set_token("ghijkl", tokens.Token("ghijkl", "T2", NOW))
