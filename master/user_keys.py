@@ -22,6 +22,7 @@ from collections.abc import Callable
 import msgspec
 
 from common.clock import Clock, Rng, parse_rfc3339, rfc3339
+from common.errors import Unavailable
 from common.objects import meta
 from common.wire import keys
 from master import credentials, pki
@@ -96,8 +97,11 @@ class UserKeys:
         self.seal_key = hmac.digest(own.signing, b"steersman keys of users 1", "sha256")
 
     def admit(self, public_key: str, address: str) -> str | None:
+        """Raises Unavailable while it is too early to say."""
         if public_key == self._own.admin.public:
             return f"user:{ADMIN.name}"
+        if self.views is None:
+            raise Unavailable("the users' keys have not been read")
         return f"key:{public_key}" if self._holder(public_key) is not None else None
 
     def caller(self, identity: str) -> Actor | None:

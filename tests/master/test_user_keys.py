@@ -15,6 +15,7 @@ from common.wire import keys
 from master import credentials
 from master.api.access import revocation
 from master.api.contract import Actor, Ref
+from common.errors import Unavailable
 from master.user_keys import KeyDesk, UserKeys
 from tests.master.api.doorway import ADMIN, Doorway, scenario
 
@@ -40,7 +41,9 @@ def test_the_administrator_is_known_before_there_is_an_api(tmp_path: Path) -> No
         assert held.admit(own.admin.public, "") == "user:kubernetes-admin"
         actor = held.caller("user:kubernetes-admin")
         assert actor is not None and "system:masters" in actor.groups
-        assert (held.admit(own.master.public, ""), held.caller("user:alice"), held.caller("node:host-1")) == (None, None, None)
+        assert (held.caller("user:alice"), held.caller("node:host-1")) == (None, None)
+        with pytest.raises(Unavailable):
+            held.admit(own.master.public, "")
 
     with_keys(tmp_path, use)
 
