@@ -258,7 +258,7 @@ class Agent:
 
     async def _serve_log(self, request: dict[str, Any], stream: Stream) -> None:
         if self._parts.logs is None:
-            raise BadRequest(f"the {self._parts.settings.runtime} runtime on node {self.name} keeps no logs")
+            raise BadRequest(f"the {self._host.runtime} runtime on node {self.name} keeps no logs")
         chunks = self._parts.logs.open(request, self._holdings.look)
         try:
             async for chunk in chunks:

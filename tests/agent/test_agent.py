@@ -292,7 +292,7 @@ def test_streams_that_cannot_be_are_refused() -> None:
         stream = Flow(1, 1, _nowhere)
         where = {"namespace": "default", "pod": "p", "uid": "nowhere", "container": "c", "command": ["ls"]}
         for kind, request, why in (
-            ("dance", {}, "not known to this agent"), ("exec", {}, "exec request"), ("logs", where, "keeps no logs"),
+            ("dance", {}, "not known to this agent"), ("exec", {}, "exec request"), ("logs", where, "the hollow runtime on node"),
         ):  # fmt: skip
             with pytest.raises(BadRequest, match=why):
                 await master.agent.serve(kind, request, stream)

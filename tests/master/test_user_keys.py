@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from common.clock import SystemRng
-from common.errors import Forbidden
+from common.errors import Forbidden, Unavailable
 from common.wire import keys
 from master import credentials
 from master.api.access import revocation
 from master.api.contract import Actor, Ref
-from common.errors import Unavailable
 from master.user_keys import KeyDesk, UserKeys
 from tests.master.api.doorway import ADMIN, Doorway, scenario
 
