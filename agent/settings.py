@@ -60,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bridge: str = "steer0"
     mtu: int = 0
     routes: bool = True
-    parallel_starts: int = 8
+    parallel_starts: int = 16
     parallel_pulls: int = 3
     pull_progress_s: float = 300.0
     image_gc_high_threshold_percent: int = 85
