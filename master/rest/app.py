@@ -138,7 +138,7 @@ class Front:
         connection = request.protocol
         assert isinstance(connection, Connection)
         connection.route = None
-        if parts[0] in documents.OPEN_TO_ALL and (connection.caller is not None or request.method == "GET"):
+        if len(parts) == 1 and parts[0] in documents.OPEN_TO_ALL and (connection.caller is not None or request.method == "GET"):
             return await self._documents.answer(request, parts) or reply.plain(documents.NO_PAGE, code=404)
         actor = self._callers.acting(connection.caller, request.headers, connection.address)
         depth = {"api": 2, "apis": 3}.get(parts[0], 0)

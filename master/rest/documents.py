@@ -4,7 +4,8 @@ Owns their paths and forms; the discovery documents are generated in `master.api
 
     /api /apis /apis/G /api/v1 /apis/G/V      discovery; /api and /apis aggregated when asked for by Accept
     /openapi/v3 /openapi/v3/PATH /openapi/v2   `openapi.py`
-    /version /livez /readyz /healthz           open to everybody; of health also each check by its name
+    /version /livez /readyz /healthz           open to everybody
+    /livez/NAME and so on                      one check, for monitors
     /metrics                                   for Prometheus
     /.well-known/openid-configuration, /openid/v1/jwks    by which others check ServiceAccounts' tokens
 """

@@ -138,6 +138,20 @@ def test_who_may_read_them_is_a_matter_of_roles() -> None:
 
 # Health.
 
+
+def test_a_single_check_is_for_monitors() -> None:
+    async def scenario(server: Served) -> None:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=client_tls(None))) as nobody:
+            for path, code in (("/readyz", 200), ("/version", 200), ("/readyz/ping", 401), ("/livez/ping", 401)):
+                async with nobody.get(server.url(path)) as answer:
+                    assert (path, answer.status) == (path, code)
+        someone = {"Impersonate_User": "alice"}
+        assert (await server.ask("GET", "/readyz/ping", **someone))[0] == 403
+        assert (await server.ask("GET", "/readyz/ping", **someone, Impersonate_Group="system:monitoring"))[0] == 200
+
+    run(scenario)
+
+
 CHECKS = FrontSettings(alive={"etcd": lambda: ""}, checks={"informer-sync": lambda: "a secret reason"})
 
 
