@@ -34,7 +34,7 @@ class PodCgroups:
 
     def processes(self, uid: str) -> int:
         """Of a pod, threads included."""
-        return cgroup_use.processes(f"{self._root}/pod{uid}")
+        return cgroup_use.processes(f"{self._root}/pod{uid}", self._mount)
 
     def discard(self, uid: str) -> None:
         """What is in use stays. Idempotent; never raises."""

@@ -70,10 +70,10 @@ class Pressure:
         pids = any(each.signal == pressure.PIDS for each in self._met)
         all_running = [identity for look in seen for identity in running(look)]
         stats = {each.id: each for each in await parts.runtime.stats(all_running if disk else ())}
+        layers = {identity: each.written_bytes or 0 for identity, each in stats.items()}
         found = []
         for look in seen:
             names = running(look)
-            layers = {identity: stats[identity].written_bytes or 0 for identity in names if identity in stats}
             kept = await written(parts.settings, look, layers) if disk else None
             containers = {
                 name: Use(
